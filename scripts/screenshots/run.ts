@@ -32,6 +32,10 @@ try {
       for (const colorScheme of SCHEMES) {
         await page.setViewportSize({ width, height: HEIGHT });
         await page.emulateMedia({ colorScheme });
+        // As tall as the page, on a phone: what stays at the edge of the screen would cover its middle.
+        const tall =
+          width < HEIGHT ? await page.evaluate<number>("document.documentElement.scrollHeight") : HEIGHT;
+        await page.setViewportSize({ width, height: Math.max(HEIGHT, tall) });
         const file = path.join(into, `${state.name}-${width}-${colorScheme}.png`);
         await page.screenshot({ path: file, fullPage: true });
         process.stdout.write(`${file}\n`);

@@ -8,11 +8,12 @@ export interface State {
   /** @default true */
   hasKey?: boolean;
   /** What the page is opened with, before anything is done; the server's answers may be replaced. */
-  prepare?(page: Page): Promise<void>;
+  prepare?(page: Page): Promise<unknown>;
   reach(page: Page): Promise<void>;
 }
 
 const STEPS = "2";
+const POLL_MS = 50;
 const json = (route: Route, body: object, status = 200): Promise<void> =>
   route.fulfill({ status, json: body });
 const ready = (page: Page): Promise<void> => page.getByText("Ready", { exact: true }).waitFor();
@@ -50,7 +51,7 @@ async function edit(page: Page, name = "fox", instruction?: string): Promise<voi
 /** An edit of the result on the stage. */
 async function editAgain(page: Page, instruction: string): Promise<void> {
   await button(page, "Edit this result").click();
-  await page.waitForFunction(() => (document.getElementById("prompt") as HTMLTextAreaElement).value === "");
+  while ((await written(page).inputValue()) !== "") await page.waitForTimeout(POLL_MS);
   await written(page).fill(instruction);
   await submit(page);
   await page.locator('.facts dt:text-is("Instruction") + dd', { hasText: instruction }).waitFor();
@@ -209,7 +210,7 @@ export const STATES: readonly State[] = [
       await page.locator(".card", { hasText: "Make it night" }).click();
       await done(page);
       await editAgain(page, "Make it sepia");
-      await page.getByText(/that no edit has drawn anew: /).waitFor();
+      await page.getByText(/kept by every edit/).waitFor();
     },
   },
   {
@@ -258,11 +259,11 @@ export const STATES: readonly State[] = [
     name: "comparison",
     async reach(page) {
       await edit(page, "fox", "Make it night");
-      await button(page, "Compare").click();
+      await button(page, "Compare with another").click();
       await written(page).fill("Make it snow");
       await submit(page);
       await page.locator('.facts dt:text-is("Instruction") + dd', { hasText: "Make it snow" }).waitFor();
-      await page.locator("#stage").getByRole("button", { name: "Compare", exact: true }).last().click();
+      await button(page, "Compare with another").click();
       await page.getByRole("dialog", { name: "Two results" }).waitFor();
     },
   },

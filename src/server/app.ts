@@ -42,6 +42,7 @@ import type { IsRefusedAddress } from "./public-address.ts";
 import { createBodyReader } from "./read-body.ts";
 import { addReplicateErrors } from "./replicate/answers.ts";
 import { addReplicateRoutes } from "./replicate/routes.ts";
+import { addDocumentRoute } from "./routes/document.ts";
 import type { RouteContext, TypedApp } from "./routes/context.ts";
 import { addEndpointRoutes } from "./routes/endpoint.ts";
 import { addExampleRoutes, addFileRoutes } from "./routes/files.ts";
@@ -253,7 +254,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     addExampleRoutes(open, first);
     addReceiptKeyRoutes(open, dependencies.receiptKeys ?? (async () => []));
     addOperationRoutes(open, { metrics, notReady: dependencies.notReady });
-    open.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
+    addDocumentRoute(open, () => app.swagger());
     await addPages(open, { folder: dependencies.pagesFolder, publicUrl: config.publicUrl });
   });
   return app;

@@ -29,6 +29,21 @@ export async function visit(
   return { page, complaints };
 }
 
+/** The same, once the page has found its server and its key works. */
+export async function visitReady(...given: Parameters<typeof visit>): Promise<Visit> {
+  const visited = await visit(...given);
+  await visited.page.getByText("Ready", { exact: true }).waitFor();
+  return visited;
+}
+
+/** Waits for the result of an edit on the stage. */
+export const untilDone = (page: Page): Promise<void> =>
+  page.getByRole("link", { name: "Download" }).waitFor();
+
+/** Chooses an example image. */
+export const chooseExample = (page: Page, name: string): Promise<void> =>
+  page.getByRole("button", { name: `Example: ${name}` }).click();
+
 /** Every rule of axe, on the page as it is now. */
 export async function expectAccessible(page: Page): Promise<void> {
   // Through the debugger: the page's own policy would not let it in.

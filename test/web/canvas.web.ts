@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launch } from "../../scripts/chromium.ts";
 import { root } from "../support/fixtures.ts";
 import { KEY, realEngine, startTestService, type TestService } from "../support/service.ts";
-import { expectAccessible, visit } from "./browser.ts";
+import { chooseExample as example, expectAccessible, untilDone, visitReady } from "./browser.ts";
 
 let browser: Browser;
 let server: TestService;
@@ -25,20 +25,14 @@ afterAll(async () => {
   await server?.close();
 });
 
-async function open(options: Parameters<Browser["newContext"]>[0] = {}): Promise<Page> {
-  const { page } = await visit(browser, `${server.address}/#key=${KEY}`, options);
-  await page.getByText("Ready", { exact: true }).waitFor();
-  return page;
-}
-
-const example = (page: Page, name: string) => page.getByRole("button", { name: `Example: ${name}` }).click();
+const open = async (): Promise<Page> => (await visitReady(browser, `${server.address}/#key=${KEY}`)).page;
 const steps = async (page: Page, count: number): Promise<void> => {
   await page.getByText("Settings", { exact: true }).click();
   await page.getByLabel("Steps", { exact: true }).fill(String(count));
 };
 const edit = async (page: Page): Promise<void> => {
   await page.getByRole("button", { name: /^Edit image/ }).click();
-  await page.getByRole("link", { name: "Download" }).waitFor();
+  await untilDone(page);
 };
 
 /** The edit of the job that was submitted last. */

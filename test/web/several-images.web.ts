@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launch } from "../../scripts/chromium.ts";
 import { root } from "../support/fixtures.ts";
 import { ENDPOINT, KEY, realEngine, startTestService, type TestService } from "../support/service.ts";
-import { expectAccessible, visit } from "./browser.ts";
+import { expectAccessible, visitReady } from "./browser.ts";
 
 const models = `klein=${path.join(root, "test", "fixtures", "klein", "checkpoints", "plain")}`;
 const SHAPES = [
@@ -45,9 +45,7 @@ async function open(
   { server = stub, width = 1280 }: { server?: TestService; width?: number } = {},
 ) {
   const viewport = { width, height: 900 };
-  const visited = await visit(browser, `${server.address}/?model=${model}#key=${KEY}`, { viewport });
-  await visited.page.getByText("Ready", { exact: true }).waitFor();
-  return visited;
+  return visitReady(browser, `${server.address}/?model=${model}#key=${KEY}`, { viewport });
 }
 
 const instruction = (page: Page) => page.getByRole("textbox", { name: "Instruction", exact: true });

@@ -11,6 +11,8 @@ export interface EditInput {
   prompt: string;
   /** Left out of an edit without an image; a list if there are several. */
   image?: string | readonly string[];
+  /** How a model that was trained with one image takes several; left out of an edit of one. */
+  image_layout?: "stitch" | "index" | "offset";
   size: string;
   num_inference_steps: number;
   guidance: number;

@@ -1,23 +1,17 @@
 /** The edit page: from the form to a job, through its life, into the history. */
-import { showModel, subjectOf } from "./about-model.ts";
 import { type Api, ApiError, type Price, UnreachableError } from "./api.ts";
 import type { Picked } from "./comparison.ts";
-import { createCostLine } from "./cost-line.ts";
-import { createCropEditor } from "./crop-editor.ts";
 import { find } from "./dom.ts";
+import { createEditForm } from "./edit-form.ts";
 import { linkedEdit, linkTo, titleOf } from "./edit-link.ts";
 import { createDraftKeeper, type Draft } from "./draft.ts";
 import { withChosen } from "./fetch-result.ts";
 import type { EditRecord, HistoryStore } from "./history-store.ts";
 import { createJobFollower } from "./job-follower.ts";
-import { createMaskEditor } from "./mask-editor.ts";
 import { giveNotice } from "./notice.ts";
-import { createParameterForm } from "./parameters.ts";
 import { presentCode } from "./request-code.ts";
 import type { ServerSchema } from "./schema.ts";
-import { fitTogether, measured } from "./picture-file.ts";
-import { picturesOf, seedOf } from "./record-images.ts";
-import { createSourceChooser, type SourcePicture } from "./source-picture.ts";
+import { seedOf } from "./record-images.ts";
 import { createStage } from "./stage.ts";
 import { prepareSubmission } from "./submission.ts";
 
@@ -67,49 +61,14 @@ const UNKEPT = "This browser could not save the edit in its history. Download th
 
 export function createEditPage(options: EditPageOptions): EditPage {
   const { api, schema, history, onHistory, onConnection, onRefusedKey } = options;
-  const form = find<HTMLFormElement>("edit-form");
-  const prompt = find<HTMLTextAreaElement>("prompt");
-  prompt.maxLength = schema.fields["prompt"]!.maxLength!;
-  const promptError = find("prompt-error");
-  const runButton = find<HTMLButtonElement>("run");
-  const parameters = createParameterForm(schema);
-  const costs = createCostLine(api, parameters, options.hasKey);
-  const drafts = createDraftKeeper(readDraft);
-  let suggestion = "";
-  const about = showModel(schema.model, (instruction) => {
-    prompt.value = instruction;
-    suggestion = instruction;
-    promptError.textContent = "";
-    drafts.changed();
-    prompt.focus();
+  const form = createEditForm({
+    api,
+    hasKey: options.hasKey,
+    schema,
+    onChange: () => drafts.changed(),
+    onSubmit: () => void submit(),
   });
-  const mask = createMaskEditor(schema.model.takes_mask ?? false, (hasMask) => {
-    parameters.setMasked(hasMask);
-    drafts.changed();
-  });
-  let pictures: readonly SourcePicture[] = [];
-  const chooser = createSourceChooser({
-    limits: schema.images,
-    convert: api.picture,
-    onChange(next) {
-      pictures = next;
-      const [first] = next;
-      parameters.setSource(first);
-      costs.setImage(first);
-      mask.setPicture(first);
-      crop.setPicture(first);
-      about.setSubject(subjectOf(first));
-      sayKind(first !== undefined);
-      drafts.changed();
-    },
-    onExample(instruction) {
-      // Never overwrites what somebody wrote.
-      if (["", suggestion].includes(prompt.value)) prompt.value = instruction;
-      suggestion = instruction;
-    },
-  });
-  const crop = createCropEditor((cropped) => chooser.set([cropped, ...pictures.slice(1)]));
-  sayKind(false);
+  const drafts = createDraftKeeper(async () => ({ ...(await form.draft()), shownId }));
   /** The record on the stage; other jobs go on unseen. */
   let shownId: string | undefined;
   const jobs = createJobFollower({
@@ -131,8 +90,8 @@ export function createEditPage(options: EditPageOptions): EditPage {
     editOriginal: (record) => void takeOriginal(record),
     repeat: (record, seed) => void repeat(record, seed),
     keepSeed(record) {
-      parameters.write({ seed: seedOf(record) });
-      prompt.focus();
+      form.write({ seed: seedOf(record) });
+      form.focus();
     },
     choose: (record, index) => void choose(record, index),
     list: () => history.list().catch(() => []),
@@ -140,31 +99,16 @@ export function createEditPage(options: EditPageOptions): EditPage {
     compare: options.compare,
   });
 
-  /** Whether the button edits an image or draws one from nothing. */
-  function sayKind(hasImage: boolean): void {
-    const isDrawing = !hasImage && schema.images.minImages === 0;
-    find("run-name").textContent = isDrawing ? "Draw an image" : "Edit image";
-    prompt.placeholder = isDrawing ? "A lighthouse at night" : "Make it night";
-  }
-
   function complain(error: unknown): void {
     if (error instanceof ApiError && error.status === 401) {
       onRefusedKey();
-      promptError.textContent = REFUSED;
-    } else promptError.textContent = error instanceof Error ? error.message : String(error);
+      form.complain(REFUSED);
+    } else form.complain(error instanceof Error ? error.message : String(error));
     if (error instanceof UnreachableError) onConnection(false);
   }
 
-  /** The form as it was for this record. */
-  async function fill(record: EditRecord): Promise<void> {
-    prompt.value = record.prompt;
-    chooser.set(await picturesOf(record));
-    parameters.write({ loras: [], ...record.parameters });
-    await mask.write(record.mask);
-  }
-
   function open(record: EditRecord): void {
-    fill(record).catch(complain);
+    form.fill(record).catch(complain);
     present(record);
   }
 
@@ -178,56 +122,42 @@ export function createEditPage(options: EditPageOptions): EditPage {
 
   /** The same settings and images, with the words that are written now if there are any others. */
   async function repeat(record: EditRecord, seed: "same" | "new"): Promise<void> {
-    const written = prompt.value;
+    const written = form.instruction();
     try {
-      await fill(record);
+      await form.fill(record);
     } catch (error) {
       return complain(error);
     }
     // What somebody typed since is what they want now.
-    if (seed === "new" && written.trim() !== "") prompt.value = written;
-    parameters.write({ seed: seed === "same" ? seedOf(record) : -1 });
+    if (seed === "new" && written.trim() !== "") form.setInstruction(written);
+    form.write({ seed: seed === "same" ? seedOf(record) : -1 });
     await submit();
   }
 
   async function takeResult(record: EditRecord): Promise<void> {
     if (record.result === undefined) return;
-    chooser.set([{ ...(await measured(record.result)), editId: record.id }]);
-    parameters.write({ seed: -1 });
-    prompt.value = "";
-    prompt.focus();
+    await form.take(record.result, record.id);
+    form.write({ seed: -1 });
+    form.setInstruction("");
   }
 
   async function takeOriginal(record: EditRecord): Promise<void> {
     const bytes = record.original ?? record.source;
-    if (bytes === undefined) return;
-    chooser.set([await measured(bytes)]);
-    prompt.focus();
+    if (bytes !== undefined) await form.take(bytes);
   }
 
   async function submit(): Promise<void> {
-    if (runButton.disabled) return;
-    promptError.textContent = "";
-    runButton.disabled = true;
+    if (!form.isEnabled()) return;
+    form.complain("");
+    form.setEnabled(false);
     try {
-      const { minImages, maxImages } = schema.images;
-      const chosen = (await chooser.get()).slice(0, maxImages);
-      const values = parameters.read();
-      if (chosen.length < minImages) return chooser.note("Choose an image first.");
-      if (prompt.value.trim() === "") {
-        promptError.textContent = chosen.length === 0 ? "Describe what to draw." : "Describe what to change.";
-        return prompt.focus();
-      }
-      if (values === undefined) return;
+      const parts = await form.read();
+      if (parts === undefined) return;
       // Everything that can fail in this browser comes before the submission: a submitted job must not get
       // lost.
       const { input, record } = await prepareSubmission({
-        prompt: prompt.value,
-        values,
-        pictures: await fitTogether(chosen),
-        maskOf: mask.read,
+        ...parts,
         parentOf: (id) => history.get(id).catch(() => undefined),
-        wantsPreview: parameters.wantsPreview(),
         endpoint: schema.endpoint,
       });
       const { id: jobId } = await api.run(input);
@@ -236,7 +166,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
     } catch (error) {
       complain(error);
     } finally {
-      runButton.disabled = false;
+      form.setEnabled(true);
     }
   }
 
@@ -248,7 +178,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
       present(record);
       if (matchMedia("(max-width: 52rem)").matches) find("stage").scrollIntoView({ block: "start" });
     } catch {
-      promptError.textContent = UNSHOWN;
+      form.complain(UNSHOWN);
     }
   }
 
@@ -268,18 +198,6 @@ export function createEditPage(options: EditPageOptions): EditPage {
     drafts.changed();
   }
 
-  async function readDraft(): Promise<Draft> {
-    const [first] = pictures;
-    return {
-      endpoint: schema.endpoint,
-      pictures,
-      prompt: prompt.value,
-      parameters: parameters.snapshot(),
-      mask: first && (await mask.read(first)),
-      shownId,
-    };
-  }
-
   async function end(record: EditRecord): Promise<void> {
     if (shownId === record.id) present(record);
     await keep(record);
@@ -289,24 +207,9 @@ export function createEditPage(options: EditPageOptions): EditPage {
     for (const record of await history.list()) if (record.status === "running") void jobs.follow(record);
   }
 
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    void submit();
-  });
-  form.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      void submit();
-    }
-  });
-  for (const kind of ["input", "change"] as const) form.addEventListener(kind, drafts.changed);
-
   return {
     open,
-    async take(bytes) {
-      chooser.set([await measured(bytes)]);
-      prompt.focus();
-    },
+    take: (bytes) => form.take(bytes),
     async openLinked() {
       const id = linkedEdit();
       if (id === undefined || id === shownId) return;
@@ -315,17 +218,10 @@ export function createEditPage(options: EditPageOptions): EditPage {
       open(record);
     },
     async keepDraft() {
-      await chooser.get();
+      await form.settled();
       await drafts.keep();
     },
-    async takeDraft(draft) {
-      prompt.value = draft.prompt;
-      chooser.set(draft.pictures);
-      // Another model has other ranges and defaults, and may take no mask.
-      if (draft.endpoint !== schema.endpoint) return;
-      parameters.restore(draft.parameters);
-      await mask.write(draft.mask);
-    },
+    takeDraft: form.restore,
     async resume(draft) {
       const [latest] = await history.list();
       const wanted = linkedEdit() ?? draft?.shownId;
@@ -333,16 +229,16 @@ export function createEditPage(options: EditPageOptions): EditPage {
       const record = linked ?? (latest?.status === "running" ? latest : undefined);
       if (record) {
         // A link to another edit is about that one.
-        if (draft === undefined || record.id !== draft.shownId) void fill(record);
+        if (draft === undefined || record.id !== draft.shownId) void form.fill(record);
         present(record);
       }
       await followRest();
     },
     followRest,
-    setLoras: parameters.setLoras,
-    refreshTimes: costs.refresh,
+    setLoras: form.setLoras,
+    refreshTimes: form.refreshTimes,
     setPrice(next) {
-      costs.setPrice(next);
+      form.setPrice(next);
       stage.setPriced(next?.is_set === true);
     },
   };

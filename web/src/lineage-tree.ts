@@ -24,7 +24,7 @@ export async function drawLineageTree(
   const all = await list();
   const byId = new Map(all.map((one) => [one.id, one]));
   byId.set(record.id, record);
-  const find = async (id: string): Promise<EditRecord | undefined> => byId.get(id);
+  const find = (id: string): EditRecord | undefined => byId.get(id);
   const root = rootOf(record, byId);
   const children = childrenOf(byId.values());
   let count = 0;

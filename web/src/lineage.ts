@@ -1,6 +1,6 @@
 /** Where a result comes from: the edits before and beside it, and how far it has drifted from the first image. */
 import { button, element } from "./dom.ts";
-import { type Drift, showDecibels } from "./drift.ts";
+import { sayDrift } from "./drift.ts";
 import type { EditRecord } from "./history-store.ts";
 import { drawLineageTree, type LineageTreeActions } from "./lineage-tree.ts";
 
@@ -33,9 +33,4 @@ export function lineage(record: EditRecord, actions: LineageActions): HTMLElemen
     if (found !== undefined) drift.textContent = `${sayDrift(found)} `;
   });
   return box;
-}
-
-function sayDrift(drift: Drift): string {
-  const share = `${(drift.keptShare * 100).toFixed(0)}%`;
-  return `The ${share} that no edit has drawn anew: ${showDecibels(drift)}.`;
 }

@@ -25,7 +25,12 @@ const state = find("server-state");
 function sayConnection(isThere: boolean): void {
   banner.hidden = isThere;
   banner.textContent = isThere ? "" : "The server is not responding. Trying again; nothing is lost.";
-  if (!isThere) state.textContent = "Away";
+  if (!isThere) say("Away");
+}
+
+function say(text: string, isReady = false): void {
+  state.textContent = text;
+  state.dataset["state"] = isReady ? "ready" : "waiting";
 }
 
 async function schemaOfServer(): Promise<ServerSchema> {
@@ -105,7 +110,7 @@ function showPage(): void {
 /** Asks the server whether the current key is valid, what an edit costs, and whether a worker is warm. */
 async function refresh(): Promise<void> {
   if (key.get() === "") {
-    state.textContent = "No key";
+    say("No key");
     operations.setOperator(false);
     key.ask();
     return;
@@ -118,15 +123,14 @@ async function refresh(): Promise<void> {
     editPage.setLoras(loras);
     drawUsage(usage);
     operations.setOperator(usage.is_operator === true);
-    state.textContent = workers.ready > 0 ? "Ready" : workers.initializing > 0 ? "Warming up" : "No worker";
-    state.dataset["state"] = workers.ready > 0 ? "ready" : "waiting";
+    if (workers.ready > 0) say("Ready", true);
+    else say(workers.initializing > 0 ? "Warming up" : "No worker");
   } catch (error) {
-    state.dataset["state"] = "waiting";
     if (error instanceof ApiError && error.status === 401) {
-      state.textContent = "Wrong key";
+      say("Wrong key");
       refusedKey();
     } else if (error instanceof UnreachableError) sayConnection(false);
-    else state.textContent = (error as Error).message;
+    else say((error as Error).message);
   }
 }
 

@@ -33,6 +33,7 @@ export const NUMBERS: Readonly<Record<NumberName, NumberField>> = {
 
 export type Choices = readonly (readonly [value: string, label: string])[];
 
+export const ONE_IMAGE = "none";
 /** The server's names for the formats; it also accepts `jpg`, which means the same. */
 export const FORMATS: Choices = [
   ["png", "PNG"],
@@ -44,6 +45,13 @@ export const KEEPS: Choices = [
   ["auto", "everything that was not redrawn"],
   ["exact", "unchanged pixels only"],
   ["off", "nothing: the image as the network draws it"],
+];
+/** How a model that was trained with one image takes several. */
+export const LAYOUTS: Choices = [
+  [ONE_IMAGE, "one image"],
+  ["stitch", "several, side by side as one"],
+  ["index", "several, numbered"],
+  ["offset", "several, in different places"],
 ];
 /** What `acceleration` and `min_psnr` are together: the least similarity to all steps, in decibels. */
 export const SPEEDS: Choices = [

@@ -7,8 +7,10 @@ import {
   type Choices,
   FORMATS,
   KEEPS,
+  LAYOUTS,
   type NumberName,
   NUMBERS,
+  ONE_IMAGE,
   SLIDERS,
   SPEEDS,
 } from "./parameter-fields.ts";
@@ -28,6 +30,8 @@ export interface ParameterForm {
   size(): Size;
   /** Sets the shape of the source, which "as the image" follows; without one, that is the server's default size. */
   setSource(source: Size | undefined): void;
+  /** How many images an edit may have, by what was chosen. */
+  maxImages(): number;
   /** What the time depends on; of what was typed wrongly, the default. */
   work(): Work;
   passes(): Pick<EstimateOf, "guidance" | "isNegativeUsed">;
@@ -57,7 +61,7 @@ const MASKED = ["strength", "mask_feather"] as const;
 
 /** Builds the rows into the page. */
 export function createParameterForm(schema: ServerSchema): ParameterForm {
-  const { fields, sides } = schema;
+  const { fields, images, sides } = schema;
   const box = find("parameters");
   const controls = new Map<string, HTMLInputElement | HTMLSelectElement>();
   const rows = new Map<string, HTMLElement>();
@@ -138,6 +142,15 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
   row("custom", "Width × height", sizes.custom, `Each from ${sides.min} to ${sides.max}.`);
   sizes.select.addEventListener("input", showCustom);
   choiceRow("preserve", "Keep from your image", KEEPS, "At its original sharpness and size.", "auto");
+  if (images.maxWithLayout > images.maxImages) {
+    choiceRow(
+      "image_layout",
+      "Images",
+      LAYOUTS,
+      `This model was trained with one image; it accepts up to ${images.maxWithLayout} anyway.`,
+      ONE_IMAGE,
+    );
+  }
   numberRow("num_images");
   choiceRow(
     "output_format",
@@ -217,6 +230,11 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
 
   const text = (name: string): string => controls.get(name)!.value;
   const number = (name: string): number => Number(text(name));
+  function layout(): Parameters["image_layout"] {
+    const chosen = controls.get("image_layout")?.value ?? ONE_IMAGE;
+    return chosen === ONE_IMAGE ? undefined : (chosen as Parameters["image_layout"]);
+  }
+
   /** Of what was typed wrongly, the default. */
   const sensible = (name: NumberName): number =>
     numberProblem(text(name), fields[name]!) === undefined ? number(name) : Number(fields[name]!.default);
@@ -228,7 +246,9 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
         return undefined;
       }
       const isMasked = !masked.hidden;
+      const imageLayout = layout();
       return {
+        ...(imageLayout && { image_layout: imageLayout }),
         size: sizes.read(),
         num_inference_steps: number("num_inference_steps"),
         guidance: number("guidance"),
@@ -250,6 +270,8 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
       // Left out of requests that do not have it.
       if (values.negative_prompt !== undefined) {
         emptyNegative.checked = false;
+        const layouts = controls.get("image_layout");
+        if (layouts) layouts.value = values.image_layout ?? ONE_IMAGE;
         controls.get("num_images")!.value = String(values.num_images ?? 1);
         controls.get("speed")!.value = speedOf(values);
       }
@@ -272,6 +294,7 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
       sizes.setSource(source);
       changed();
     },
+    maxImages: () => (layout() === undefined ? images.maxImages : images.maxWithLayout),
     work() {
       const steps = sensible("num_inference_steps");
       const strength = masked.hidden ? 1 : sensible("strength");

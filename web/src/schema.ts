@@ -31,6 +31,8 @@ export interface OfferedModel {
 export interface ImageLimits {
   minImages: number;
   maxImages: number;
+  /** What a model that was trained with one image takes where an edit says how; otherwise the same. */
+  maxWithLayout: number;
 }
 
 /** What a model says of itself, as the document has it; a model without a card has a name at most. */
@@ -93,9 +95,9 @@ export async function readSchema(wanted: string): Promise<ServerSchema> {
     const { properties, anyOf = [] } = post.requestBody.content["application/json"]!.schema.properties.input;
     const needsImage = anyOf.some(({ required }) => required.includes("image"));
     const { maxItems = 1, "x-needed-for-several": isRefused } = properties["image"] ?? {};
-    // The page does not ask how a model that was trained with one image is to take several.
+    // Unless the user says how, a model that was trained with one image gets one.
     const maxImages = isRefused === undefined ? maxItems : 1;
-    const images = { minImages: needsImage ? 1 : 0, maxImages };
+    const images = { minImages: needsImage ? 1 : 0, maxImages, maxWithLayout: maxItems };
     return [{ endpoint, model: post["x-model"] ?? {}, fields: properties, images }];
   });
   const { endpoint, model, fields, images } = all.find((one) => one.endpoint === wanted) ?? all[0]!;

@@ -27,6 +27,7 @@ export interface SourceChooser {
   /** All images, also those that this model does not take; waits for those that are still being read. */
   get(): Promise<readonly SourcePicture[]>;
   set(pictures: readonly SourcePicture[]): void;
+  setMaxImages(max: number): void;
   /** Shows under the images what is wrong, or how they were changed. */
   note(sentence: string): void;
 }
@@ -41,20 +42,24 @@ export interface SourceOptions {
 }
 
 export function createSourceChooser({ limits, convert, onChange, onExample }: SourceOptions): SourceChooser {
-  const { minImages, maxImages } = limits;
+  const { minImages } = limits;
+  let { maxImages } = limits;
   const drop = find("drop");
   const image = find<HTMLImageElement>("source");
   const file = find<HTMLInputElement>("file");
   const noteLine = find("source-note");
-  const takesSeveral = maxImages > 1;
-  const full = `This model takes up to ${maxImages} images: remove one to add another.`;
-  file.multiple = takesSeveral;
-  if (takesSeveral) find("drop-limit").textContent = `, up to ${maxImages} images`;
+  let takesSeveral = maxImages > 1;
+  describeLimits();
   find("drop-optional").hidden = minImages > 0;
   let pictures: readonly SourcePicture[] = [];
   /** The reads of all choices up to now. Of a model's only image, the latest choice counts, not the one read first. */
   let reading: Promise<void> = Promise.resolve();
   let turn = 0;
+
+  function describeLimits(): void {
+    file.multiple = takesSeveral;
+    find("drop-limit").textContent = takesSeveral ? `, up to ${maxImages} images` : "";
+  }
 
   function note(sentence: string): void {
     noteLine.textContent = sentence;
@@ -112,7 +117,8 @@ export function createSourceChooser({ limits, convert, onChange, onExample }: So
         const fitting = await one;
         if (own !== turn) return;
         if (typeof fitting === "string") problems.add(fitting);
-        else if (takesSeveral && pictures.length >= maxImages) problems.add(full);
+        else if (takesSeveral && pictures.length >= maxImages)
+          problems.add(`This model takes up to ${maxImages} images: remove one to add another.`);
         else {
           const { isScaled, ...picture } = fitting;
           const added = { ...picture, ...origin };
@@ -186,6 +192,13 @@ export function createSourceChooser({ limits, convert, onChange, onExample }: So
     set(next) {
       turn += 1;
       place(next);
+    },
+    setMaxImages(next) {
+      if (next === maxImages) return;
+      maxImages = next;
+      takesSeveral = next > 1;
+      describeLimits();
+      place(pictures);
     },
     note,
   };

@@ -120,7 +120,7 @@ export function createStage(actions: StageActions): Stage {
         button("New seed", () => actions.repeat(record, "new")),
         button("Same seed", () => actions.repeat(record, "same")),
         button("Keep this seed", () => actions.keepSeed(record)),
-        button("Compare", () =>
+        button("Compare with another", () =>
           actions.compare({ bytes: result, name: nameOfResult(record.prompt, Number(seed)) }),
         ),
       ),

@@ -29,10 +29,14 @@ export interface Submission {
 
 /** @throws for an image or a mask that this browser cannot read */
 export async function prepareSubmission(parts: SubmissionParts): Promise<Submission> {
-  const { prompt, values, pictures, endpoint } = parts;
+  const { prompt, pictures, endpoint } = parts;
   const [first] = pictures;
   const images = await Promise.all(pictures.map(dataUrlOf));
   const mask = first && (await parts.maskOf(first));
+  const { image_layout: layout, ...others } = parts.values;
+  // With a mask, the second image shows what is to be drawn inside.
+  const isLaidOut = layout !== undefined && pictures.length > 1 && mask === undefined;
+  const values = isLaidOut ? { ...others, image_layout: layout } : others;
   const parent = first?.editId === undefined ? undefined : await parts.parentOf(first.editId);
   return {
     input: {

@@ -75,7 +75,8 @@ export function createViewer(viewed: Viewed): HTMLElement {
     const label = { class: "tools", role: "group", "aria-label": "View" };
     tools.append(element("div", label, ...modes.map(([, made]) => made)));
   }
-  if (before !== undefined) tools.append(holdButton(() => frame, before));
+  const held = viewed.names?.[0].toLowerCase() ?? "original";
+  if (before !== undefined) tools.append(holdButton(() => frame, before, held));
   tools.append(zoomControls);
   if (document.fullscreenEnabled) {
     tools.append(
@@ -128,12 +129,12 @@ function pictureFrame(bytes: Blob, alt: string, name: string): HTMLElement {
 }
 
 /** Shows the original while it is held, by mouse, finger or key. */
-function holdButton(frame: () => HTMLElement, before: Blob): HTMLButtonElement {
-  const made = element("button", { type: "button", class: "tool" }, "Hold to see the original");
+function holdButton(frame: () => HTMLElement, before: Blob, name: string): HTMLButtonElement {
+  const made = element("button", { type: "button", class: "tool" }, `Hold to see the ${name}`);
   let cover: HTMLImageElement | undefined;
   const hold = (): void => {
     if (cover !== undefined) return;
-    cover = element("img", { class: "cover", alt: "The original" });
+    cover = element("img", { class: "cover", alt: `The ${name}` });
     show(cover, before);
     const picture = frame().querySelector<HTMLElement>(".layer");
     cover.style.transform = picture?.style.transform ?? "";

@@ -15,7 +15,7 @@ export const PREFIX = "/bfl/v1";
 export function taskOf(job: Job, addressOf: AddressOf): Static<typeof TaskReply> {
   const { id, status, error, failure, progress, result, startedAt, endedAt, executionMs, call } = job;
   if (status === "queued") return { id, status: "Pending", progress: 0 };
-  if (status === "running") {
+  if (status === "running" || status === "held") {
     return { id, status: "Pending", progress: progress ? progress.step / progress.of : 0 };
   }
   const sample = outputOf(job, addressOf)?.image_url;
