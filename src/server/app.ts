@@ -14,7 +14,6 @@ import type { Log } from "../log.ts";
 import type { FreeSpace } from "../storage/free-space.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
 import type { Storage } from "../storage/storage.ts";
-import { version } from "../version.ts";
 import { addAnswerHeaders } from "./answer-headers.ts";
 import { createAuthenticate, createCheckCaller, requireKey } from "./auth.ts";
 import { addBodies } from "./body.ts";
@@ -31,6 +30,7 @@ import { addMetrics, type Readings } from "./metrics.ts";
 import { addOpenAiErrors } from "./openai/errors.ts";
 import { addOpenAiRoutes } from "./openai/routes.ts";
 import { imageEditSchema } from "./openai/schemas.ts";
+import { documentOptions } from "./openapi/document.ts";
 import type { CheckMask } from "./input-image.ts";
 import type { IsRefusedAddress } from "./public-address.ts";
 import { createBodyReader } from "./read-body.ts";
@@ -151,13 +151,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     onError: (error) => log.warn({ err: error }, "Limits that servers share could not be renewed."),
   });
   app.addHook("onClose", async () => limits.close());
-  await app.register(swagger, {
-    openapi: {
-      openapi: "3.1.0",
-      info: { title: "Retouch", version, description: "Self-hosted FLUX.1 Kontext image editing." },
-      components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
-    },
-  });
+  await app.register(swagger, documentOptions(config));
 
   const addressOf = addressIn(config, signedUrls);
   const shared = {

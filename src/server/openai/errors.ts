@@ -31,7 +31,8 @@ export function addOpenAiErrors(app: FastifyInstance, schema: ImageEditSchema): 
   });
 }
 
-function errorOf(
+/** The body of a failure. */
+export function errorOf(
   status: number,
   message: string,
   failure: FailureRecord | undefined,

@@ -202,31 +202,40 @@ export const EDIT_FAILURES = {
   504: Failure("The edit did not finish in time; the message names its job, which continues."),
 };
 
-export const ImagesReply = Type.Object({
-  created: Type.Integer({ description: "When the last image was finished, in seconds since 1970." }),
-  data: Type.Array(
-    Type.Object({
-      b64_json: Type.Optional(Type.String({ description: "The image's file in base64." })),
-      url: Type.Optional(Type.String({ description: "The image's URL." })),
-      id: Type.String({ description: "Id of the job, for /status and /requests." }),
-      seed: Type.Integer(),
-      cost: Type.Number({ description: "Cost of this image." }),
-    }),
-  ),
-  background: Type.Union([Type.Literal("transparent"), Type.Literal("opaque")]),
-  output_format: Type.Union([...FORMAT_NAMES]),
-  size: Type.String({ description: "Size of the images, such as 1024x1024." }),
-  num_inference_steps: Type.Integer(),
-  guidance: Type.Number(),
-  notices: Type.Optional(
-    Type.Array(Type.String(), { description: "Remarks for the caller, one sentence each." }),
-  ),
-});
-export const ModelReply = Type.Object({
-  id: Type.String(),
-  object: Type.Literal("model"),
-  created: Type.Integer(),
-  owned_by: Type.String(),
-});
-export const ModelsReply = Type.Object({ object: Type.Literal("list"), data: Type.Array(ModelReply) });
+export const ImagesReply = Type.Object(
+  {
+    created: Type.Integer({ description: "When the last image was finished, in seconds since 1970." }),
+    data: Type.Array(
+      Type.Object({
+        b64_json: Type.Optional(Type.String({ description: "The image's file in base64." })),
+        url: Type.Optional(Type.String({ description: "The image's URL." })),
+        id: Type.String({ description: "Id of the job, for /status and /requests." }),
+        seed: Type.Integer(),
+        cost: Type.Number({ description: "Cost of this image." }),
+      }),
+    ),
+    background: Type.Union([Type.Literal("transparent"), Type.Literal("opaque")]),
+    output_format: Type.Union([...FORMAT_NAMES]),
+    size: Type.String({ description: "Size of the images, such as 1024x1024." }),
+    num_inference_steps: Type.Integer(),
+    guidance: Type.Number(),
+    notices: Type.Optional(
+      Type.Array(Type.String(), { description: "Remarks for the caller, one sentence each." }),
+    ),
+  },
+  { description: "The edited images." },
+);
+export const ModelReply = Type.Object(
+  {
+    id: Type.String(),
+    object: Type.Literal("model"),
+    created: Type.Integer(),
+    owned_by: Type.String(),
+  },
+  { description: "The model." },
+);
+export const ModelsReply = Type.Object(
+  { object: Type.Literal("list"), data: Type.Array(ModelReply) },
+  { description: "All models." },
+);
 export const ModelParams = Type.Object({ model: Type.String() });
