@@ -16,7 +16,6 @@ import type { PublicJwk } from "../receipts/keys.ts";
 import type { FreeSpace } from "../storage/free-space.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
 import type { Storage } from "../storage/storage.ts";
-import { version } from "../version.ts";
 import { addAnswerHeaders } from "./answer-headers.ts";
 import { createAuthenticate, createCheckCaller, requireKey, requireOperator } from "./auth.ts";
 import { addBflErrors } from "./bfl/answers.ts";
@@ -37,6 +36,7 @@ import { addOpenAiErrors } from "./openai/errors.ts";
 import { addOpenAiRoutes } from "./openai/routes.ts";
 import { addOperatorRoutes, type OperatorDependencies } from "./operator/routes.ts";
 import { imageEditSchema } from "./openai/schemas.ts";
+import { documentOptions } from "./openapi/document.ts";
 import type { CheckMask } from "./input-image.ts";
 import type { IsRefusedAddress } from "./public-address.ts";
 import { createBodyReader } from "./read-body.ts";
@@ -174,18 +174,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     onError: (error) => log.warn({ err: error }, "Limits that servers share could not be renewed."),
   });
   app.addHook("onClose", async () => limits.close());
-  await app.register(swagger, {
-    openapi: {
-      openapi: "3.1.0",
-      info: { title: "Retouch", version, description: "Self-hosted FLUX.1 Kontext image editing." },
-      components: {
-        securitySchemes: {
-          key: { type: "http", scheme: "bearer" },
-          "x-key": { type: "apiKey", in: "header", name: "x-key" },
-        },
-      },
-    },
-  });
+  await app.register(swagger, documentOptions(config));
 
   const addressOf = addressIn(config, signedUrls);
   const shared = {

@@ -283,45 +283,51 @@ export const HealthReply = Type.Object(
   },
   { description: "Counts of the whole endpoint." },
 );
-export const RequestsReply = Type.Object({
-  requests: Type.Array(
-    Type.Object({
-      id: Id,
-      status: JobState,
-      output: Type.Optional(Output),
-      error: Type.Optional(Type.String()),
-      startedAt: Type.Optional(Type.String()),
-      completedAt: Type.Optional(Type.String()),
-    }),
-  ),
-  total: Count,
-  offset: Count,
-  limit: Count,
-  hasMore: Type.Boolean(),
-});
-export const UsageReply = Type.Object({
-  from: Type.String(),
-  to: Type.String(),
-  is_operator: Type.Optional(
-    Type.Literal(true, {
-      description: "Where the key is an operator's; the playground then has a page more.",
-    }),
-  ),
-  days: Type.Array(
-    Type.Object({ date: Type.String(), completed: Count, failed: Count, cost: Type.Number() }),
-  ),
-  total: Type.Object({ completed: Count, failed: Count, cost: Type.Number() }),
-  price: Type.Object(
-    {
-      amount: Type.Number(),
-      per: Type.Union([Type.Literal("image"), Type.Literal("megapixel")]),
-      is_set: Type.Boolean({
-        description: "Whether `RETOUCH_PRICE` was set explicitly; the playground shows costs only then.",
+export const RequestsReply = Type.Object(
+  {
+    requests: Type.Array(
+      Type.Object({
+        id: Id,
+        status: JobState,
+        output: Type.Optional(Output),
+        error: Type.Optional(Type.String()),
+        startedAt: Type.Optional(Type.String()),
+        completedAt: Type.Optional(Type.String()),
       }),
-    },
-    { description: "Price of an edit from now on; a megapixel is a million pixels of the result." },
-  ),
-});
+    ),
+    total: Count,
+    offset: Count,
+    limit: Count,
+    hasMore: Type.Boolean(),
+  },
+  { description: "A page of jobs." },
+);
+export const UsageReply = Type.Object(
+  {
+    from: Type.String(),
+    to: Type.String(),
+    is_operator: Type.Optional(
+      Type.Literal(true, {
+        description: "Whether the key is an operator's; the playground then has one more page.",
+      }),
+    ),
+    days: Type.Array(
+      Type.Object({ date: Type.String(), completed: Count, failed: Count, cost: Type.Number() }),
+    ),
+    total: Type.Object({ completed: Count, failed: Count, cost: Type.Number() }),
+    price: Type.Object(
+      {
+        amount: Type.Number(),
+        per: Type.Union([Type.Literal("image"), Type.Literal("megapixel")]),
+        is_set: Type.Boolean({
+          description: "Whether `RETOUCH_PRICE` was set explicitly; the playground shows costs only then.",
+        }),
+      },
+      { description: "Price of an edit from now on; a megapixel is a million pixels of the result." },
+    ),
+  },
+  { description: "Edits and their cost, by day and in all." },
+);
 export const EstimateReply = Type.Object(
   {
     fixed_ms: Type.Optional(Type.Number({ minimum: 0, description: "Of each result, whatever its steps." })),
@@ -345,9 +351,10 @@ export const PlaceReply = Type.Object(
   },
   { description: "Only a job that waits has others before it." },
 );
-export const LorasReply = Type.Object({
-  loras: Type.Array(Type.String(), { description: "Names of the LoRAs." }),
-});
+export const LorasReply = Type.Object(
+  { loras: Type.Array(Type.String(), { description: "Names of the LoRAs." }) },
+  { description: "The LoRAs of this endpoint." },
+);
 export const DeliveryReply = Type.Object({
   jobId: Id,
   url: Type.String({ description: "The receiver's URL, without its query." }),
@@ -358,11 +365,14 @@ export const DeliveryReply = Type.Object({
   lastStatus: Type.Optional(Type.Integer()),
   lastError: Type.Optional(Type.String()),
 });
-export const DeliveriesReply = Type.Object({
-  deliveries: Type.Array(DeliveryReply),
-  offset: Count,
-  limit: Count,
-});
+export const DeliveriesReply = Type.Object(
+  {
+    deliveries: Type.Array(DeliveryReply),
+    offset: Count,
+    limit: Count,
+  },
+  { description: "A page of webhook deliveries, newest first." },
+);
 
 /** Bytes; OpenAPI has no other word for them. */
 export const Picture = {
@@ -379,4 +389,4 @@ export const PlainText = {
   description: "Text.",
   content: { "text/plain": { schema: { type: "string" } } },
 };
-export const StatusReply = Type.Object({ status: Type.String() });
+export const StatusReply = Type.Object({ status: Type.String() }, { description: "All is well." });

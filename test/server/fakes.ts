@@ -31,6 +31,8 @@ export interface FakeJobs extends Jobs {
   submitted: NewJob[];
   /** Waits that go on now. */
   waiting(): number;
+  /** Ids of the jobs that wait for a worker. */
+  queuedIds(): string[];
   /** Changes a job, and wakes who waits for it. */
   change(id: string, changes: Partial<Job>): void;
   addChunk(id: string, chunk: JobChunk): void;
@@ -88,6 +90,7 @@ export function createFakeJobs(): FakeJobs {
     usageOf: [],
     deliveriesOf: [],
     waiting: () => waiting,
+    queuedIds: () => [...jobs.values()].filter(({ status }) => status === "queued").map(({ id }) => id),
     change(id, changes) {
       jobs.set(id, { ...jobs.get(id)!, ...changes });
       wake();

@@ -46,7 +46,7 @@ export function undocumented(document: Document, answer: SentAnswer): string[] {
 }
 
 /** The same schema without room for fields that it does not name. */
-function closed(schema: unknown): unknown {
+export function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== "object" || schema === null) return schema;
   const inner = Object.fromEntries(Object.entries(schema).map(([name, value]) => [name, closed(value)]));

@@ -1,135 +1,128 @@
-/** The reference: the server's own OpenAPI document, made readable. */
-import { addressOf } from "./address.ts";
+/** The reference: the server's own OpenAPI document, made readable and ready to try. */
+import { addressOf, home } from "./address.ts";
+import { callSection } from "./call-section.ts";
 import { element, find } from "./dom.ts";
-
-interface Schema {
-  type?: string;
-  enum?: unknown[];
-  anyOf?: Schema[];
-  items?: Schema;
-  properties?: Record<string, Schema>;
-  required?: string[];
-  minimum?: number;
-  maximum?: number;
-  maxLength?: number;
-  default?: unknown;
-  description?: string;
-}
-
-interface Call {
-  summary?: string;
-  description?: string;
-  security?: unknown[];
-  parameters?: { name: string; in: string; required?: boolean; description?: string; schema: Schema }[];
-  requestBody?: { content: Record<string, { schema: Schema }> };
-  responses: Record<string, { description?: string; content?: Record<string, { schema?: Schema }> }>;
-}
-
-interface OpenApi {
-  info: { title: string; version: string; description: string };
-  paths: Record<string, Record<string, Call>>;
-}
+import { withCode } from "./inline-code.ts";
+import { readKey, writeKey } from "./key-store.ts";
+import { keyProblem } from "./key-text.ts";
+import { type Call, callsOf, type OpenApi } from "./openapi.ts";
+import { JOB_FIELD } from "./try-call.ts";
 
 const file = addressOf("openapi.json");
 const openApi = await fetch(file)
   .then(async (response) => (response.ok ? ((await response.json()) as OpenApi) : undefined))
   .catch(() => undefined);
-if (openApi === undefined) find("intro").textContent = "The server does not answer; load the page again.";
+if (openApi === undefined) find("intro").textContent = "The server is not responding. Reload the page.";
 else draw(openApi);
 
-function draw({ info, paths }: OpenApi): void {
+function draw(document: OpenApi): void {
+  const { info, servers = [], tags = [] } = document;
+  const server = home.href.replace(/\/$/, "");
   find("intro").replaceChildren(
-    `${info.description} Version ${info.version}; the same as a file: `,
+    `${info.description} Version ${info.version}. The same as a file: `,
     element("a", { href: file }, "openapi.json"),
     ".",
   );
-  const isOnly = Object.keys(paths).filter((path) => /^\/v2\/[^/]+\/run$/.test(path)).length <= 1;
-  for (const [path, methods] of Object.entries(paths)) {
-    for (const [method, call] of Object.entries(methods)) {
-      if (method === "head") continue;
-      const id = `${method}-${path.replaceAll(/[^a-z0-9]+/gi, "-")}`;
-      // Where there is one endpoint, its name is the same in all of them.
-      const short = isOnly ? path.replace(/^\/v2\/[^/]+/, "…") : path;
-      find("contents").append(element("a", { href: `#${id}` }, `${method.toUpperCase()} ${short}`));
-      find("calls").append(describe(id, method, path, call));
-    }
-  }
-}
-
-function describe(id: string, method: string, path: string, call: Call): HTMLElement {
-  const { summary = "", security = [], parameters = [], requestBody, responses } = call;
-  const section = element(
-    "section",
-    { id, class: "call" },
-    element("h2", {}, element("span", { class: "method" }, method.toUpperCase()), element("code", {}, path)),
-    element("p", {}, `${summary}.${security.length > 0 ? " Needs an API key." : ""}`),
+  const addresses = new Set([
+    server,
+    ...servers.map(({ url }) => new URL(url, home).href.replace(/\/$/, "")),
+  ]);
+  find("servers").replaceChildren(
+    ...[...addresses].map((url) => element("li", {}, element("code", {}, url))),
   );
-  if (parameters.length > 0) {
-    const rows = parameters.map(
-      (parameter) =>
-        [
-          parameter.name,
-          `${parameter.in}. ${parameter.description ?? sentence(parameter.schema)}`,
-          0,
-        ] as const,
+  keyForm();
+  const calls = callsOf(document);
+  const names = [...new Set([...tags.map(({ name }) => name), ...calls.map(familyOf)])];
+  for (const name of names) {
+    const own = calls.filter((call) => familyOf(call) === name);
+    if (own.length === 0) continue;
+    const about = tags.find((tag) => tag.name === name)?.description ?? "";
+    const id = `family-${name.replaceAll(/[^a-z0-9]+/gi, "-").toLowerCase()}`;
+    find("contents").append(
+      element(
+        "div",
+        { class: "family" },
+        element("a", { href: `#${id}`, class: "family-name" }, name),
+        ...own.map(entry),
+      ),
     );
-    section.append(element("h3", {}, "Parameters"), fields(rows));
+    find("calls").append(
+      element(
+        "section",
+        { class: "family-calls", "aria-labelledby": id },
+        element("h2", { id }, name),
+        element("p", { class: "faint" }, about),
+        ...own.map((call) => callSection(call, server, { onJob })),
+      ),
+    );
   }
-  for (const [type, { schema }] of Object.entries(requestBody?.content ?? {})) {
-    section.append(element("h3", {}, `Body (${type})`), fields(rowsOf(schema, 0)));
-  }
-  section.append(
-    element("h3", {}, "Answers"),
-    fields(
-      Object.entries(responses).flatMap(([status, { description, content = {} }]) => {
-        const schema = content["application/json"]?.schema;
-        const types = Object.keys(content).join(", ");
-        const text = description && description !== "Default Response" ? `${description} ` : "";
-        const row: Row = [status, `${text}${types}`, 0];
-        return [row].concat(status === "200" && schema ? rowsOf(schema, 1) : []);
-      }),
-    ),
-  );
-  return section;
+  find("filter").addEventListener("input", () => filter(calls));
+  addEventListener("hashchange", openTarget);
+  openTarget();
 }
 
-type Row = readonly [name: string, text: string, depth: number];
+const familyOf = ({ tags: [name = "Calls"] = [] }: Call): string => name;
 
-function rowsOf(schema: Schema, depth: number): Row[] {
-  const inner = schema.type === "array" ? schema.items : schema;
-  return Object.entries(inner?.properties ?? {}).flatMap(([name, property]) => {
-    const isRequired = inner?.required?.includes(name) ?? false;
-    const row: Row = [name, `${sentence(property)}${isRequired && depth === 0 ? " Required." : ""}`, depth];
-    return [row].concat(rowsOf(property, depth + 1));
+function entry(call: Call): HTMLElement {
+  const { operationId, methods, path, summary = "" } = call;
+  return element(
+    "a",
+    { href: `#${operationId}`, class: "entry", "data-call": operationId, title: summary.replaceAll("`", "") },
+    element("span", { class: "method" }, methods[0]!),
+    " ",
+    path.replace(/^\/v2\/[^/]+/, "…"),
+  );
+}
+
+/** The key that the playground keeps, or another one instead. */
+function keyForm(): void {
+  const input = find<HTMLInputElement>("docs-key");
+  const problem = find("docs-key-error");
+  input.value = readKey();
+  input.addEventListener("change", () => {
+    const key = input.value.trim();
+    problem.textContent = key === "" ? "" : (keyProblem(key) ?? "");
+    if (problem.textContent === "") writeKey(key === "" ? undefined : key);
   });
 }
 
-function fields(rows: readonly Row[]): HTMLElement {
-  return element(
-    "dl",
-    { class: "fields" },
-    ...rows.flatMap(([name, text, depth]) => [
-      element("dt", { class: depth > 0 ? "deep" : "" }, element("code", {}, name)),
-      element("dd", {}, text),
-    ]),
+/** Fills the id of a submitted job into every form that asks for one. */
+function onJob(id: string): void {
+  for (const field of document.querySelectorAll<HTMLInputElement>(`input.${JOB_FIELD}`)) field.value = id;
+}
+
+function filter(calls: readonly Call[]): void {
+  const words = find<HTMLInputElement>("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+  let shown = 0;
+  for (const call of calls) {
+    const text = [...call.methods, call.path, call.summary, familyOf(call), ...fieldsOf(call)]
+      .join(" ")
+      .toLowerCase();
+    const isFound = words.every((word) => text.includes(word));
+    if (isFound) shown += 1;
+    find(call.operationId).hidden = !isFound;
+    document.querySelector<HTMLElement>(`[data-call="${call.operationId}"]`)!.hidden = !isFound;
+  }
+  for (const box of document.querySelectorAll<HTMLElement>(".family, .family-calls")) {
+    box.hidden = box.querySelector(".entry:not([hidden]), .call:not([hidden])") === null;
+  }
+  find("filter-state").replaceChildren(
+    ...withCode(words.length === 0 ? "" : `${shown} of ${calls.length} calls`),
   );
 }
 
-/** The values of a choice, given as an enum or as one schema per value. */
-function choicesOf({ anyOf, enum: values }: Schema): string | undefined {
-  const choices = anyOf?.map((choice) => choice.enum?.[0] ?? choice.type) ?? values;
-  return choices?.map((choice) => JSON.stringify(choice)).join(" or ");
-}
+const fieldsOf = ({ parameters = [], requestBody }: Call): string[] => {
+  const schema = requestBody?.content["application/json"]?.schema;
+  const input = schema?.properties?.["input"]?.properties ?? {};
+  return [
+    ...parameters.map(({ name }) => name),
+    ...Object.keys(schema?.properties ?? {}),
+    ...Object.keys(input),
+  ];
+};
 
-/** Type, range, default and meaning in one line. */
-function sentence(schema: Schema): string {
-  const { type, minimum, maximum, maxLength, description = "" } = schema;
-  const kind = type === "object" ? type : (choicesOf(schema) ?? type ?? "");
-  const range =
-    minimum !== undefined && maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER
-      ? `, ${minimum} to ${maximum}`
-      : "";
-  const length = maxLength === undefined ? "" : `, at most ${maxLength} characters`;
-  const fallback = schema.default === undefined ? "" : `, ${JSON.stringify(schema.default)} by default`;
-  return `${kind}${range}${length}${fallback}. ${description}`.trim();
+/** The browser looked for the target before it was there. */
+function openTarget(): void {
+  const id = decodeURIComponent(location.hash.slice(1));
+  if (id !== "") document.getElementById(id)?.scrollIntoView();
 }

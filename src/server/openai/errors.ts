@@ -40,7 +40,8 @@ export function errorsOf(schema: ImageEditSchema): ErrorOf {
   return (status, message, failure) => errorOf(status, message, failure, names);
 }
 
-function errorOf(
+/** The body of a failure. */
+export function errorOf(
   status: number,
   message: string,
   failure: FailureRecord | undefined,

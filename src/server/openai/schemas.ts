@@ -223,27 +223,30 @@ export const Usage = Type.Object(
   },
   { description: "What the network read and drew, in its own tokens; nothing is charged by them." },
 );
-export const ImagesReply = Type.Object({
-  created: Type.Integer({ description: "When the last image was finished, in seconds since 1970." }),
-  data: Type.Array(
-    Type.Object({
-      b64_json: Type.Optional(Type.String({ description: "The image's file in base64." })),
-      url: Type.Optional(Type.String({ description: "The image's URL." })),
-      id: Type.String({ description: "Id of the job, for /status and /requests." }),
-      seed: Type.Integer(),
-      cost: Type.Number({ description: "Cost of this image." }),
-    }),
-  ),
-  background: Type.Union([Type.Literal("transparent"), Type.Literal("opaque")]),
-  output_format: Type.Union([...FORMAT_NAMES]),
-  size: Type.String({ description: "Size of the images, such as 1024x1024." }),
-  num_inference_steps: Type.Integer(),
-  guidance: Type.Number(),
-  notices: Type.Optional(
-    Type.Array(Type.String(), { description: "Remarks for the caller, one sentence each." }),
-  ),
-  usage: Type.Optional(Usage),
-});
+export const ImagesReply = Type.Object(
+  {
+    created: Type.Integer({ description: "When the last image was finished, in seconds since 1970." }),
+    data: Type.Array(
+      Type.Object({
+        b64_json: Type.Optional(Type.String({ description: "The image's file in base64." })),
+        url: Type.Optional(Type.String({ description: "The image's URL." })),
+        id: Type.String({ description: "Id of the job, for /status and /requests." }),
+        seed: Type.Integer(),
+        cost: Type.Number({ description: "Cost of this image." }),
+      }),
+    ),
+    background: Type.Union([Type.Literal("transparent"), Type.Literal("opaque")]),
+    output_format: Type.Union([...FORMAT_NAMES]),
+    size: Type.String({ description: "Size of the images, such as 1024x1024." }),
+    num_inference_steps: Type.Integer(),
+    guidance: Type.Number(),
+    notices: Type.Optional(
+      Type.Array(Type.String(), { description: "Remarks for the caller, one sentence each." }),
+    ),
+    usage: Type.Optional(Usage),
+  },
+  { description: "The edited images." },
+);
 /** A stream's events are those of OpenAI; the results have the fields of `data` and of the reply around it. */
 export const ImagesOrEvents = {
   description: "The results; with `stream`, as server-sent events.",
@@ -252,11 +255,17 @@ export const ImagesOrEvents = {
     "text/event-stream": { schema: { type: "string" } },
   },
 };
-export const ModelReply = Type.Object({
-  id: Type.String(),
-  object: Type.Literal("model"),
-  created: Type.Integer(),
-  owned_by: Type.String(),
-});
-export const ModelsReply = Type.Object({ object: Type.Literal("list"), data: Type.Array(ModelReply) });
+export const ModelReply = Type.Object(
+  {
+    id: Type.String(),
+    object: Type.Literal("model"),
+    created: Type.Integer(),
+    owned_by: Type.String(),
+  },
+  { description: "The model." },
+);
+export const ModelsReply = Type.Object(
+  { object: Type.Literal("list"), data: Type.Array(ModelReply) },
+  { description: "All models." },
+);
 export const ModelParams = Type.Object({ model: Type.String() });
