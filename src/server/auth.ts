@@ -74,7 +74,7 @@ export function requireOperator(app: FastifyInstance, authenticate: Authenticate
   });
 }
 
-const NO_OPERATOR =
+export const NO_OPERATOR =
   "This needs an operator's key, which `retouch keys create NAME --operator` makes on the machine of the service.";
 
 export const refuseKey = (reply: FastifyReply): FastifyReply =>

@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import { fieldOf, nameOf } from "../../errors.ts";
 import type { Job } from "../../jobs/job.ts";
-import { addErrorShape } from "../error-shapes.ts";
+import { addErrorShape, type ShownFailure } from "../error-shapes.ts";
 import { defined } from "../replies.ts";
 import { type AddressOf, outputOf } from "../wire.ts";
 import { BFL } from "./edit-request.ts";
@@ -42,18 +42,26 @@ export function taskOf(job: Job, addressOf: AddressOf): Static<typeof TaskReply>
 
 const secondsOf = (time: Date | undefined): number | undefined => time && time.getTime() / 1000;
 
-/** Its servers answer 422 with a list where something in the body is wrong, and a sentence otherwise. */
+/** The body of a failure: a list that names the field where something in the body is wrong, and a sentence otherwise. */
+export function failureOf({ status, message, failure }: ShownFailure): object {
+  if (status !== REFUSED) return { detail: message };
+  const field = failure && fieldOf(failure);
+  const loc = ["body", ...(field === undefined ? [] : [nameOf(field, BFL)])];
+  const isMissing = failure?.kind === "missing" || failure?.kind === "misplaced";
+  return { detail: [{ loc, msg: message, type: isMissing ? "missing" : "value_error" }] };
+}
+
+/** Its servers answer 422 where something in the body is wrong. */
+const REFUSED = 422;
+
 export function addBflErrors(app: FastifyInstance): void {
   addErrorShape(app, {
     prefix: "/bfl",
     surface: BFL,
-    shape({ status, message, failure }, reply) {
-      if (status !== 400 && status !== 415) return { detail: message };
-      reply.code(422);
-      const field = failure && fieldOf(failure);
-      const loc = ["body", ...(field === undefined ? [] : [nameOf(field, BFL)])];
-      const isMissing = failure?.kind === "missing" || failure?.kind === "misplaced";
-      return { detail: [{ loc, msg: message, type: isMissing ? "missing" : "value_error" }] };
+    shape(shown, reply) {
+      if (shown.status !== 400 && shown.status !== 415) return failureOf(shown);
+      reply.code(REFUSED);
+      return failureOf({ ...shown, status: REFUSED });
     },
   });
 }

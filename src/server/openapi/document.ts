@@ -18,22 +18,44 @@ const FAMILIES = [
   {
     name: "Jobs",
     description: "Follow, cancel and list jobs.",
-    routes: ["/status", "/status-sync", "/stream", "/cancel", "/retry", "/purge-queue", "/requests"],
+    routes: [
+      "/status",
+      "/status-sync",
+      "/stream",
+      "/cancel",
+      "/retry",
+      "/purge-queue",
+      "/requests",
+      "/queue",
+      "/receipt",
+    ],
   },
   {
     name: "Endpoint",
     description: "What the endpoint has and what a key has used.",
-    routes: ["/health", "/usage", "/loras", "/webhook-deliveries"],
+    routes: ["/health", "/usage", "/loras", "/estimate", "/webhook-deliveries"],
   },
-  { name: "Images", description: "Download images.", routes: ["/files", "/examples"] },
+  { name: "Images", description: "Download and show images.", routes: ["/files", "/examples", "/picture"] },
   { name: "OpenAI", description: "The same edits for OpenAI's clients.", routes: ["/v1"] },
+  {
+    name: "Black Forest Labs",
+    description: "The same edits for clients of Black Forest Labs.",
+    routes: ["/bfl"],
+  },
+  { name: "Replicate", description: "The same edits for Replicate's clients.", routes: ["/replicate"] },
+  {
+    name: "Operators",
+    description: "Keys, queues, workers and reviews, for an operator's key.",
+    routes: ["/operator"],
+  },
   {
     name: "Operation",
     description: "For load balancers and monitoring.",
-    routes: ["/healthz", "/readyz", "/metrics"],
+    routes: ["/healthz", "/readyz", "/metrics", "/.well-known"],
   },
 ] as const;
-const OTHERS = { name: "Other APIs", description: "Edits for clients of other APIs." };
+
+const EVENTS = "text/event-stream";
 
 interface Content {
   schema: { properties?: Record<string, object> };
@@ -71,7 +93,7 @@ export function documentOptions({ publicUrl, endpointId }: DocumentOptions): Swa
           ? { url: "/", description: "The server that this document comes from." }
           : { url: context.server, description: "The server's public URL." },
       ];
-      document["tags"] = [...FAMILIES, OTHERS].map(({ name, description }) => ({ name, description }));
+      document["tags"] = FAMILIES.map(({ name, description }) => ({ name, description }));
       for (const [path, methods] of Object.entries(document.paths ?? {})) {
         for (const [method, operation] of Object.entries(methods)) complete(path, method, operation, context);
       }
@@ -86,7 +108,8 @@ export const routeOf = (path: string): string => path.replace(/^\/v2\/[^/]+/, ""
 function complete(path: string, method: string, operation: Operation, context: ExampleContext): void {
   const route = routeOf(path);
   const [start] = /^\/[^/]*/.exec(route)!;
-  const family = FAMILIES.find(({ routes }) => (routes as readonly string[]).includes(start)) ?? OTHERS;
+  const family = FAMILIES.find(({ routes }) => (routes as readonly string[]).includes(start));
+  if (family === undefined) throw new Error(`${path} belongs to no family of operations.`);
   operation.tags = [family.name];
   operation.operationId = `${method}${path.replaceAll(/[^a-z0-9]+/gi, "-").replace(/-$/, "")}`;
   const examples = examplesOf(route, context);
@@ -103,9 +126,9 @@ function complete(path: string, method: string, operation: Operation, context: E
   }
   for (const [status, { content = {} }] of Object.entries(operation.responses)) {
     for (const [type, one] of Object.entries(content)) {
-      const isText = type === "application/json" || type === "text/plain";
-      const example =
-        Number(status) < 300 ? examples.answer : failureExample(route, Number(status), one.schema);
+      const isText = type === "application/json" || type === "text/plain" || type === EVENTS;
+      const answer = type === EVENTS ? examples.events : examples.answer;
+      const example = Number(status) < 300 ? answer : failureExample(route, Number(status), one.schema);
       if (isText && example !== undefined) one.example = example;
     }
   }

@@ -1,4 +1,7 @@
 /** Requests and answers as examples of the OpenAPI document; a test sends each request and checks each answer. */
+import { OPERATOR_EXAMPLES } from "./operator-examples.ts";
+import { providerExamples } from "./provider-examples.ts";
+import { KEY_ID, PUBLIC_KEY, RECEIPT } from "./receipt-example.ts";
 
 /** What is filled in where the document is made. */
 export interface ExampleContext {
@@ -16,10 +19,14 @@ export interface OperationExamples {
   parameters?: Readonly<Record<string, string>>;
   /** The successful answer: JSON, or text. */
   answer?: object | string;
+  /** The same as server-sent events. */
+  events?: string;
 }
 
 const JOB_ID = "sync-6fd3d0f1-3f7c-4d0c-9a56-0d1bfa0c9d1e-u1";
 const RESULT = "5f0c2a1b9d3e4f67.png?expires=1796169600&signature=0kq1mXl2Zb3cYd4eWf5gVh6i";
+const COMPLETED_EVENT =
+  'event: image_edit.completed\ndata: {"type":"image_edit.completed","b64_json":"iVBORw0KGgoAAAANSUhEUgAA..."}\n\n';
 const SUBMITTED_AT = "2026-11-30T09:15:00.000Z";
 const ENDED_AT = "2026-11-30T09:15:01.130Z";
 
@@ -123,6 +130,21 @@ function tableOf({ server, endpointId }: ExampleContext): Readonly<Record<string
       },
     },
     "/loras": { answer: { loras: ["ink", "snow"] } },
+    "/queue/{id}": {
+      parameters: idPath,
+      answer: { status: "IN_QUEUE", jobs_ahead: 3, wait_ms: 4200 },
+    },
+    "/estimate": {
+      parameters: { size: "1024*1024", image_size: "1200*900", guidance: "2", negative: "false" },
+      answer: { fixed_ms: 190, step_ms: 13.4 },
+    },
+    "/picture": { body: { image } },
+    "/receipt/{id}": { parameters: { ...idPath, image: "0" }, answer: RECEIPT },
+    "/.well-known/retouch-receipts.json": {
+      answer: {
+        keys: [{ kty: "OKP", crv: "Ed25519", x: PUBLIC_KEY, kid: KEY_ID, alg: "EdDSA", use: "sig" }],
+      },
+    },
     "/webhook-deliveries": {
       parameters: page,
       answer: {
@@ -154,6 +176,7 @@ function tableOf({ server, endpointId }: ExampleContext): Readonly<Record<string
         num_inference_steps: 28,
         guidance: 2,
       },
+      events: COMPLETED_EVENT,
     },
     "/v1/models": { answer: { object: "list", data: [model] } },
     "/v1/models/{model}": { parameters: { model: endpointId }, answer: model },
@@ -165,6 +188,8 @@ function tableOf({ server, endpointId }: ExampleContext): Readonly<Record<string
       },
     },
     "/examples/{name}": { parameters: { name: "bluebird.png" } },
+    ...providerExamples({ server, endpointId }),
+    ...OPERATOR_EXAMPLES,
     "/healthz": { answer: { status: "ok" } },
     "/readyz": { answer: { status: "ready" } },
     "/metrics": { answer: 'retouch_jobs{status="queued"} 0\n' },

@@ -1,7 +1,17 @@
 /** An example of every failure: the server's own sentences, in the shape that the route's schema has. */
 
 import type { FailureRecord } from "../../errors.ts";
+import { NO_OPERATOR } from "../auth.ts";
+import { failureOf as bflFailureOf } from "../bfl/answers.ts";
 import { errorOf } from "../openai/errors.ts";
+import { failureOf as replicateFailureOf } from "../replicate/answers.ts";
+
+/** Other providers' families: the bodies of their failures, and the status of a refused body. */
+const OTHERS = [
+  { prefix: "/bfl/", failureOf: bflFailureOf },
+  { prefix: "/replicate/", failureOf: replicateFailureOf },
+] as const;
+const REFUSED_BODY = 422;
 
 /** What an operation's schema of a failure tells. */
 interface FailureSchema {
@@ -11,11 +21,13 @@ interface FailureSchema {
 const SENTENCES: Readonly<Record<number, string>> = {
   400: "num_inference_steps must be a whole number from 1 to 50, not 80.",
   401: "unauthorized",
+  403: NO_OPERATOR,
   404: "job not found",
   408: "The body did not arrive in time.",
   409: "Idempotency-Key was used before on this route with another body; a new request needs a new key.",
   410: "The file has expired.",
   413: "The body is larger than this route allows.",
+  415: "image must be a PNG, JPEG, WebP, GIF, AVIF or TIFF image.",
   421: "The Host of the request is not one of this server's names; add it to RETOUCH_ALLOWED_HOSTS.",
   429: "More than 1000 calls in 10 s; try again later.",
   500: "internal error",
@@ -33,6 +45,8 @@ const OWN_SENTENCES: Readonly<Record<string, Readonly<Record<number, string>>>> 
   "/readyz": { 503: "No worker is ready yet." },
 };
 
+const SEED_SENTENCE = "seed must be a whole number from -1 to 9007199254740991, not -2.";
+
 /** Which parameter OpenAI's failures are about. */
 const FIELDS: Readonly<Record<number, string>> = { 400: "numSteps", 404: "model" };
 
@@ -41,6 +55,12 @@ const FIELDS: Readonly<Record<number, string>> = { 400: "numSteps", 404: "model"
  * @returns undefined where the schema is not that of a failure, or the status has no sentence
  */
 export function failureExample(route: string, status: number, schema: FailureSchema): object | undefined {
+  const other = OTHERS.find(({ prefix }) => route.startsWith(prefix));
+  if (other !== undefined) {
+    const failure: FailureRecord = { code: "INVALID_PARAMETER", kind: "range", values: { field: "seed" } };
+    const message = status === REFUSED_BODY ? SEED_SENTENCE : SENTENCES[status];
+    return message === undefined ? undefined : other.failureOf({ status, message, failure });
+  }
   const sentence = OWN_SENTENCES[route]?.[status] ?? SENTENCES[status];
   const kind = schema.properties?.error?.type;
   if (sentence === undefined || kind === undefined) return undefined;

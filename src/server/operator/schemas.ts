@@ -36,84 +36,98 @@ const Safety = Type.Object(
   { description: "What the safety checker said." },
 );
 
-export const KeysReply = Type.Object({
-  keys: Type.Array(
-    Type.Object({
-      id: KeyId,
-      name: Type.String(),
-      prefix: Type.String(),
-      createdAt: Time,
-      revokedAt: Type.Optional(Time),
-      lastUsedAt: Type.Optional(Type.String({ description: "ISO 8601, to a minute; absent if never used." })),
-      isOperator: Type.Optional(Type.Literal(true)),
-      safetyThreshold: Type.Optional(Score),
-      storedBytes: Bytes,
-      completed: Type.Integer({ minimum: 0, description: "Edits of the last 30 days." }),
-      failed: Count,
-      cost: Type.Number({ minimum: 0 }),
-    }),
-  ),
-  limits: Type.Object(
-    {
-      storedBytes: Bytes,
-      maxQueued: Count,
-      windowSeconds: Type.Number({ description: "In which the calls below are counted." }),
-      runCalls: Count,
-      runsyncCalls: Count,
-      statusCalls: Count,
-    },
-    { description: "Of each key, by the settings; limits of calls grow with the number of workers." },
-  ),
-});
-export const QueueReply = Type.Object({
-  keys: Type.Array(
-    Type.Object({
-      keyId: KeyId,
-      keyName: KeyName,
-      endpoint: Endpoint,
-      queued: Count,
-      running: Count,
-      held: Count,
-      oldestAt: Type.Optional(Time),
-    }),
-  ),
-});
-export const WorkersReply = Type.Object({
-  workers: Type.Array(
-    Type.Object({
-      id: Type.String(),
-      status: Type.String(),
-      fault: Type.Optional(Type.String()),
-      seenAt: Time,
-      jobId: Type.Optional(jobId()),
-      endpoints: Type.Array(
-        Type.Object({
-          endpoint: Endpoint,
-          model: Type.Optional(Type.String()),
-          device: Type.Optional(Type.String()),
-          stepMs: Type.Optional(Type.Number({ description: "Of a step at its usual size, milliseconds." })),
-          isFaulty: Type.Optional(Type.Literal(true)),
-        }),
-      ),
-    }),
-  ),
-});
-export const DiskReply = Type.Object({
-  disk: Type.Optional(
-    Type.Object(
-      { freeBytes: Bytes, totalBytes: Bytes, keptFreeBytes: Bytes },
-      { description: "Of the data folder; absent where neither database nor pictures lie on it." },
+export const KeysReply = Type.Object(
+  {
+    keys: Type.Array(
+      Type.Object({
+        id: KeyId,
+        name: Type.String(),
+        prefix: Type.String(),
+        createdAt: Time,
+        revokedAt: Type.Optional(Time),
+        lastUsedAt: Type.Optional(
+          Type.String({ description: "ISO 8601, to a minute; absent if never used." }),
+        ),
+        isOperator: Type.Optional(Type.Literal(true)),
+        safetyThreshold: Type.Optional(Score),
+        storedBytes: Bytes,
+        completed: Type.Integer({ minimum: 0, description: "Edits of the last 30 days." }),
+        failed: Count,
+        cost: Type.Number({ minimum: 0 }),
+      }),
     ),
-  ),
-  databaseBytes: Bytes,
-  kinds: Type.Array(
-    Type.Object({
-      kind: Type.String({ description: "inputs, outputs, inline or states." }),
-      files: Count,
-      bytes: Bytes,
-    }),
-  ),
-});
+    limits: Type.Object(
+      {
+        storedBytes: Bytes,
+        maxQueued: Count,
+        windowSeconds: Type.Number({ description: "In which the calls below are counted." }),
+        runCalls: Count,
+        runsyncCalls: Count,
+        statusCalls: Count,
+      },
+      { description: "Of each key, by the settings; limits of calls grow with the number of workers." },
+    ),
+  },
+  { description: "All keys, and what the settings allow each of them." },
+);
+export const QueueReply = Type.Object(
+  {
+    keys: Type.Array(
+      Type.Object({
+        keyId: KeyId,
+        keyName: KeyName,
+        endpoint: Endpoint,
+        queued: Count,
+        running: Count,
+        held: Count,
+        oldestAt: Type.Optional(Time),
+      }),
+    ),
+  },
+  { description: "Jobs that have not ended, by key and endpoint." },
+);
+export const WorkersReply = Type.Object(
+  {
+    workers: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        status: Type.String(),
+        fault: Type.Optional(Type.String()),
+        seenAt: Time,
+        jobId: Type.Optional(jobId()),
+        endpoints: Type.Array(
+          Type.Object({
+            endpoint: Endpoint,
+            model: Type.Optional(Type.String()),
+            device: Type.Optional(Type.String()),
+            stepMs: Type.Optional(Type.Number({ description: "Of a step at its usual size, milliseconds." })),
+            isFaulty: Type.Optional(Type.Literal(true)),
+          }),
+        ),
+      }),
+    ),
+  },
+  { description: "The workers that are alive." },
+);
+export const DiskReply = Type.Object(
+  {
+    disk: Type.Optional(
+      Type.Object(
+        { freeBytes: Bytes, totalBytes: Bytes, keptFreeBytes: Bytes },
+        { description: "Of the data folder; absent where neither database nor pictures lie on it." },
+      ),
+    ),
+    databaseBytes: Bytes,
+    kinds: Type.Array(
+      Type.Object({
+        kind: Type.String({ description: "inputs, outputs, inline or states." }),
+        files: Count,
+        bytes: Bytes,
+      }),
+    ),
+  },
+  { description: "What is stored." },
+);
 const HeldReply = Type.Object({
   jobId: jobId(),
   keyId: KeyId,
@@ -126,44 +140,56 @@ const HeldReply = Type.Object({
   pictures: Type.Array(Type.Object({ bytes: Bytes }), { description: "Its results, by their place." }),
 });
 const page = { total: Count, offset: Count, limit: Count };
-export const ReviewsReply = Type.Object({ reviews: Type.Array(HeldReply), ...page });
-export const DecisionReply = Type.Object({ jobId: jobId(), verdict: Type.Enum([...VERDICTS]) });
-export const LogReply = Type.Object({
-  entries: Type.Array(
-    Type.Object({
-      at: Time,
-      jobId: jobId(),
-      keyId: KeyId,
-      event: Type.String({ description: "held, approved, rejected, expired or cancelled." }),
-      actor: Type.Object({ keyId: Type.Optional(KeyId), name: Type.String() }),
-      reason: Type.Optional(Type.String()),
-      safety: Type.Optional(Safety),
-    }),
-  ),
-  offset: Count,
-  limit: Count,
-});
-export const CourseReply = Type.Object({
-  id: jobId(),
-  keyId: KeyId,
-  keyName: KeyName,
-  endpoint: Endpoint,
-  status: JobState,
-  isHeld: Type.Optional(Type.Literal(true, { description: "Where it waits for a review." })),
-  progress: Type.Optional(Type.Object({ step: Count, of: Count })),
-  safety: Type.Optional(Safety),
-  course: Type.Array(
-    Type.Object({
-      at: Time,
-      event: Type.String({
-        description:
-          "queued, imagesStored, started, givenBack, held, approved, retried, completed, failed, cancelled or timedOut.",
+export const ReviewsReply = Type.Object(
+  { reviews: Type.Array(HeldReply), ...page },
+  { description: "Results that wait for a decision." },
+);
+export const DecisionReply = Type.Object(
+  { jobId: jobId(), verdict: Type.Enum([...VERDICTS]) },
+  { description: "The decision, which now counts." },
+);
+export const LogReply = Type.Object(
+  {
+    entries: Type.Array(
+      Type.Object({
+        at: Time,
+        jobId: jobId(),
+        keyId: KeyId,
+        event: Type.String({ description: "held, approved, rejected, expired or cancelled." }),
+        actor: Type.Object({ keyId: Type.Optional(KeyId), name: Type.String() }),
+        reason: Type.Optional(Type.String()),
+        safety: Type.Optional(Safety),
       }),
-      worker: Type.Optional(Type.String()),
-      attempt: Type.Optional(Count),
-      reason: Type.Optional(Type.String()),
-    }),
-    { description: "Its last 100 events, oldest first." },
-  ),
-  deliveries: Type.Array(DeliveryReply, { description: "Of its webhooks, oldest first." }),
-});
+    ),
+    offset: Count,
+    limit: Count,
+  },
+  { description: "Entries of the log of reviews, the newest first." },
+);
+export const CourseReply = Type.Object(
+  {
+    id: jobId(),
+    keyId: KeyId,
+    keyName: KeyName,
+    endpoint: Endpoint,
+    status: JobState,
+    isHeld: Type.Optional(Type.Literal(true, { description: "Where it waits for a review." })),
+    progress: Type.Optional(Type.Object({ step: Count, of: Count })),
+    safety: Type.Optional(Safety),
+    course: Type.Array(
+      Type.Object({
+        at: Time,
+        event: Type.String({
+          description:
+            "queued, imagesStored, started, givenBack, held, approved, retried, completed, failed, cancelled or timedOut.",
+        }),
+        worker: Type.Optional(Type.String()),
+        attempt: Type.Optional(Count),
+        reason: Type.Optional(Type.String()),
+      }),
+      { description: "Its last 100 events, oldest first." },
+    ),
+    deliveries: Type.Array(DeliveryReply, { description: "Of its webhooks, oldest first." }),
+  },
+  { description: "The course of a job." },
+);

@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import { fieldOf, nameOf } from "../../errors.ts";
 import type { Job, JobStatus } from "../../jobs/job.ts";
-import { addErrorShape } from "../error-shapes.ts";
+import { addErrorShape, type ShownFailure } from "../error-shapes.ts";
 import { baseOf } from "../other-apis.ts";
 import { defined } from "../replies.ts";
 import { type AddressOf, outputOf } from "../wire.ts";
@@ -68,30 +68,34 @@ function logsOf({ progress, result }: Job): string {
   return `${percent}%|${"#".repeat(filled)}${" ".repeat(10 - filled)}| ${progress.step}/${progress.of}`;
 }
 
-/** A problem with title and detail; where something in the body is wrong, 422 with the field. */
+/** The body of a failure: a problem with title and detail, and with the field where something in the body is wrong. */
+export function failureOf({ status, message, failure }: ShownFailure): object {
+  const problem = (title: string) => ({ title, detail: message, status });
+  if (status === 401) return problem("Unauthenticated");
+  if (status !== REFUSED) return problem(STATUS_CODES[status] ?? "Error");
+  const field = failure && fieldOf(failure);
+  if (field === undefined) return problem("Input validation failed");
+  const name = nameOf(field, REPLICATE);
+  const isMissing = failure?.kind === "missing" || failure?.kind === "misplaced";
+  const invalid = {
+    type: isMissing ? "required" : "invalid",
+    field: BODY_FIELDS.has(name) ? name : `input.${name}`,
+    description: message,
+  };
+  return { ...problem("Input validation failed"), invalid_fields: [invalid] };
+}
+
+/** Its servers answer 422 where something in the body is wrong. */
+const REFUSED = 422;
+
 export function addReplicateErrors(app: FastifyInstance): void {
   addErrorShape(app, {
     prefix: "/replicate",
     surface: REPLICATE,
-    shape({ status, message, failure }, reply) {
-      const problem = (code: number, title: string) => ({ title, detail: message, status: code });
-      if (status === 401) return problem(401, "Unauthenticated");
-      if (status !== 400 && status !== 415) return problem(status, STATUS_CODES[status] ?? "Error");
-      reply.code(422);
-      const field = failure && fieldOf(failure);
-      if (field === undefined) return problem(422, "Input validation failed");
-      const name = nameOf(field, REPLICATE);
-      const isMissing = failure?.kind === "missing" || failure?.kind === "misplaced";
-      return {
-        ...problem(422, "Input validation failed"),
-        invalid_fields: [
-          {
-            type: isMissing ? "required" : "invalid",
-            field: BODY_FIELDS.has(name) ? name : `input.${name}`,
-            description: message,
-          },
-        ],
-      };
+    shape(shown, reply) {
+      if (shown.status !== 400 && shown.status !== 415) return failureOf(shown);
+      reply.code(REFUSED);
+      return failureOf({ ...shown, status: REFUSED });
     },
   });
 }
