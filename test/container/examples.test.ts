@@ -5,7 +5,17 @@ import { describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { root } from "../support/fixtures.ts";
 
-const SKIPPED = new Set([".git", "node_modules", "dist", ".venv", ".venv-clients", ".cache", "out", "data"]);
+const SKIPPED = new Set([
+  ".git",
+  "node_modules",
+  "dist",
+  ".venv",
+  ".venv-clients",
+  ".venv-candidates",
+  ".cache",
+  "out",
+  "data",
+]);
 const RIGHTS = [
   "--read-only",
   "--cap-drop ALL",

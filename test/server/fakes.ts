@@ -124,7 +124,16 @@ export function createFakeJobs(): FakeJobs {
       const id = `${job.isSync ? "sync-" : ""}${randomUUID()}-u1`;
       if (repeatKey !== undefined) repeats.set(repeatKey, { bodyHash: job.idempotency!.bodyHash, id });
       const { keyId, isSync, baseUrl, call } = job;
-      const made: Job = { id, keyId, isSync, baseUrl, call, status: "queued", submittedAt: new Date(), retries: 0 };
+      const made: Job = {
+        id,
+        keyId,
+        isSync,
+        baseUrl,
+        call,
+        status: "queued",
+        submittedAt: new Date(),
+        retries: 0,
+      };
       jobs.set(id, made);
       return { job: made, isRepeat: false };
     },

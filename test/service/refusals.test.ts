@@ -1,6 +1,6 @@
 /**
  * What cannot work in an edit of pictures is refused with one sentence, which names the field as each surface does: the
- * library, the wire, OpenAI's route, the command, a line of a batch, and the tool.
+ * library, the wire, the routes for OpenAI's and Replicate's clients, the command, a line of a batch, and the tool.
  */
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ import { root } from "../support/fixtures.ts";
 
 const PICTURE = path.join(root, "examples", "bluebird.png");
 const PROMPT = "Make it night";
-const SURFACES = ["library", "wire", "openai", "command", "batch", "tool"] as const;
+const SURFACES = ["library", "wire", "openai", "replicate", "command", "batch", "tool"] as const;
 type Surface = (typeof SURFACES)[number];
 type Field = keyof typeof EDIT_PARAMETERS;
 type Fields = Partial<Record<Field, unknown>>;
@@ -52,6 +52,7 @@ function nameOn(surface: Surface, field: string): string {
   if (surface === "library") return field;
   if (surface === "command") return flagOf(parameterOf(field)) ?? field;
   if (surface === "openai" && field === "numImages") return "n";
+  if (surface === "replicate" && field === "numImages") return "num_outputs";
   return (surface === "tool" ? tool : wire) ?? field;
 }
 
@@ -102,6 +103,17 @@ const REFUSE: Readonly<Record<Surface, (fields: Fields) => Promise<string>>> = {
     expect([response.statusCode, server.jobs.submitted]).toEqual([400, []]);
     return response.json<{ error: { message: string } }>().error.message;
   },
+  async replicate(fields) {
+    const server = await startServer();
+    const response = await server.app.inject({
+      method: "POST",
+      url: "/replicate/v1/models/black-forest-labs/flux-kontext-dev/predictions",
+      headers: { authorization: `Bearer ${KEY}` },
+      payload: { input: { ...INPUT, prompt: PROMPT, ...namedOn("replicate", fields) } },
+    });
+    expect([response.statusCode, server.jobs.submitted]).toEqual([422, []]);
+    return response.json<{ detail: string }>().detail;
+  },
   async command(fields) {
     const flags = Object.entries(namedOn("command", fields)).flatMap(([flag, value]) => [
       flag,
@@ -146,7 +158,7 @@ describe.each(SURFACES)("%s", (surface) => {
   it.each(REFUSED)("refuses %j", async (fields, sentence) => {
     const expected = sentence.replaceAll(/\{(\w+)\}/g, (_, field: string) => nameOn(surface, field));
     // Schemas answer on HTTP, which do not repeat what was sent.
-    const isByHttp = surface === "wire" || surface === "openai";
+    const isByHttp = surface === "wire" || surface === "openai" || surface === "replicate";
     expect(await REFUSE[surface](fields)).toBe(isByHttp ? expected.replace(/, not \S+\.$/, ".") : expected);
   });
 });

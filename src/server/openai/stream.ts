@@ -29,7 +29,7 @@ const KEEP_ALIVE_MS = 15_000;
 const KEEP_ALIVE = ": the edit goes on\n\n";
 const HEADERS = { ...ANSWER_HEADERS, "content-type": "text/event-stream; charset=utf-8" };
 /** What the type of events allows; other choices are the model's own. */
-const QUALITIES: readonly (string | undefined)[] = ["low", "medium", "high", "xhigh", "max"];
+const QUALITIES: ReadonlySet<string | undefined> = new Set(["low", "medium", "high", "xhigh", "max"]);
 
 /** A client that goes away ends the stream, not the job. */
 export function streamEdit(edit: StreamedEdit, { keyId }: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -39,7 +39,7 @@ export function streamEdit(edit: StreamedEdit, { keyId }: FastifyRequest, reply:
 
 async function* eventsOf(edit: StreamedEdit, keyId: string, signal: AbortSignal): AsyncGenerator<string> {
   const { context, job, form, errorOf } = edit;
-  const quality = QUALITIES.includes(form.quality) ? form.quality! : "auto";
+  const quality = QUALITIES.has(form.quality) ? form.quality! : "auto";
   const fail = (status: number, sentence: string, failure?: Parameters<ErrorOf>[2]): string =>
     eventOf({ type: "error", ...errorOf(status, sentence, failure) });
   try {
