@@ -43,7 +43,7 @@ const MENDED = {
   "admin-status": {
     target: "admin-socket",
     what: "a malformed call of the keys' socket was answered with 500",
-    file: "keys/admin.js",
+    file: "keys/admin-socket.js",
     change: replacing("error instanceof RetouchError ? error.httpStatus : 500", "500"),
   },
 };

@@ -57,6 +57,15 @@ const ADMIN: readonly unknown[] = [
   { method: "revoke", argument: "key_0123456789abcdef" },
   { method: "rotateWebhookSecret", argument: "key_0123456789abcdef", keepMs: 86_400_000 },
   { method: "revokeOldWebhookSecrets", argument: "key_0123456789abcdef" },
+  { method: "update", argument: "key_0123456789abcdef", options: { isOperator: true, safetyThreshold: 0.5 } },
+  { method: "listReviews", options: { offset: 0, limit: 10 } },
+  { method: "findReview", argument: "a-job" },
+  {
+    method: "decideReview",
+    argument: "a-job",
+    options: { verdict: "approved", actor: { name: "fuzz" }, reason: "Why not." },
+  },
+  { method: "logReviews", options: { jobId: "a-job", offset: 0, limit: 10 } },
 ];
 
 function adminCall(random: Random): Buffer {
@@ -121,5 +130,5 @@ function service(
 
 export const TARGETS: readonly Target[] = [
   service("service", "the routes with the database behind them: src/jobs, src/database", serviceCall, false),
-  service("admin-socket", "startAdminServer, src/keys/admin.ts, with the database", adminCall, true),
+  service("admin-socket", "startAdminServer, src/keys, with the database", adminCall, true),
 ];

@@ -249,6 +249,8 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     drop index ${schema}.jobs_active;
     create index jobs_active on ${schema}.jobs (status) where status in ('queued', 'running', 'held');
     create index jobs_held on ${schema}.jobs (held_at, id) where status = 'held';
+    -- Approved, and on their way into the bucket of the caller.
+    create index jobs_approved on ${schema}.jobs (id) where status = 'queued' and held is not null;
     alter table ${schema}.pictures add column is_held boolean not null default false;
     -- Outlives jobs and keys: who decided what.
     create table ${schema}.review_entries (

@@ -7,9 +7,10 @@ import type { RotatedSecret } from "../jobs/webhook-secrets.ts";
 import type { Job } from "../jobs/job.ts";
 import type { ReviewEntry } from "../jobs/review-log.ts";
 import { jsonToJob } from "../jobs/rows.ts";
-import type { Decision, HeldJob, Reviews } from "../jobs/reviews.ts";
+import type { HeldJob, Reviews } from "../jobs/reviews.ts";
+import { decisionOf, malformed, pageOf, termsOf } from "./admin-options.ts";
 import { askFolder, listenInFolder, type AdminServer } from "./admin-socket.ts";
-import type { ApiKey, CreatedKey, Keys, KeyTerms } from "./contracts.ts";
+import type { ApiKey, CreatedKey, Keys } from "./contracts.ts";
 
 export type KeysAdmin = Omit<Keys, "verify">;
 
@@ -84,21 +85,18 @@ interface Call {
   options?: object | undefined;
 }
 
-type Page = { jobId?: string; offset: number; limit: number };
-
-/** Options come from this program itself, whose user may open the database as well: they are not checked again. */
 const METHODS = {
   create: ({ keys }: Administered, name: string, _: number, terms: object) =>
-    keys.create(name, terms as KeyTerms),
+    keys.create(name, termsOf(terms)),
   list: ({ keys }) => keys.list(),
-  update: ({ keys }, id, _, terms) => keys.update(id, terms as KeyTerms),
+  update: ({ keys }, id, _, terms) => keys.update(id, termsOf(terms)),
   revoke: ({ keys }, id) => keys.revoke(id),
   rotateWebhookSecret: ({ keys }, id, keepMs) => keys.rotateWebhookSecret(id, keepMs),
   revokeOldWebhookSecrets: ({ keys }, id) => keys.revokeOldWebhookSecrets(id),
-  listReviews: ({ reviews }, _id, _, page) => reviews.list(page as Page),
+  listReviews: ({ reviews }, _id, _, page) => reviews.list(pageOf(page)),
   findReview: ({ reviews }, id) => reviews.find(id),
-  decideReview: ({ reviews }, id, _, decision) => reviews.decide(id, decision as Decision),
-  logReviews: ({ reviews }, _id, _, page) => reviews.log(page as Page),
+  decideReview: ({ reviews }, id, _, decision) => reviews.decide(id, decisionOf(decision)),
+  logReviews: ({ reviews }, _id, _, page) => reviews.log(pageOf(page)),
 } satisfies Record<
   string,
   (administered: Administered, argument: string, keepMs: number, options: object) => Promise<unknown>
@@ -129,8 +127,6 @@ function fieldsOf(body: string): Record<string, unknown> {
   if (typeof fields !== "object" || fields === null) throw malformed();
   return fields as Record<string, unknown>;
 }
-
-const malformed = (): RetouchError => new RetouchError("INVALID_PARAMETER", "The request is malformed.");
 
 const keyWithDates = (record: ApiKey): ApiKey => ({
   ...record,
