@@ -36,6 +36,7 @@ try {
         const tall =
           width < HEIGHT ? await page.evaluate<number>("document.documentElement.scrollHeight") : HEIGHT;
         await page.setViewportSize({ width, height: Math.max(HEIGHT, tall) });
+        await page.evaluate("Promise.all([...document.images].map((one) => one.decode().catch(() => {})))");
         const file = path.join(into, `${state.name}-${width}-${colorScheme}.png`);
         await page.screenshot({ path: file, fullPage: true });
         process.stdout.write(`${file}\n`);

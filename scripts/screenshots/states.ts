@@ -44,7 +44,10 @@ async function edit(page: Page, name = "fox", instruction?: string): Promise<voi
   await example(page, name);
   await fewSteps(page);
   if (instruction !== undefined) await written(page).fill(instruction);
+  const before = page.url();
   await submit(page);
+  // The address names the edit on the stage.
+  while (page.url() === before) await page.waitForTimeout(POLL_MS);
   await done(page);
 }
 

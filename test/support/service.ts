@@ -45,7 +45,9 @@ export interface Answer {
 
 export const ENDPOINT = "black-forest-labs-flux-1-kontext-dev";
 export const KEY = "test-key-of-sixteen-or-more";
-const maskEntry = pathToFileURL(path.join(root, "dist", "worker", "mask-process.js"));
+const compiled = (name: string): URL => pathToFileURL(path.join(root, "dist", "worker", name));
+const maskEntry = compiled("mask-process.js");
+const pictureEntry = compiled("picture-process.js");
 /**
  * Threads that wait for each other cost such small networks more than they save, all the more beside other tests, and
  * change no number (test/engine/resume.test.ts). The tests of the package and of the container have one a core.
@@ -86,6 +88,7 @@ export async function startTestService(options: {
     threadEntry,
     engineEntry,
     maskEntry,
+    pictureEntry,
     pipelinesModule,
   });
   await service.keys.ensure(KEY, "test");

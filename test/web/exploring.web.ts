@@ -118,6 +118,7 @@ describe("an image", () => {
     await note(page, "800 × 400");
     await page.getByRole("button", { name: "Crop", exact: true }).click();
     const box = page.getByRole("application", { name: /^Part to keep/ });
+    await page.locator("#crop-picture").evaluate((image: HTMLImageElement) => image.decode());
     const frame = (await page.locator("#crop-frame").boundingBox())!;
     await page.mouse.move(frame.x + 4, frame.y + 4);
     await page.mouse.down();

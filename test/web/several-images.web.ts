@@ -308,6 +308,29 @@ describe("another model for the same images", () => {
     expect(complaints).toEqual([]);
   });
 
+  it("takes several all the same where the user says how, and says so to the server", async () => {
+    const { page } = await open(ENDPOINT);
+    await add(page, 0);
+    await note(page).getByText(SHAPES[0].join(" × "), { exact: true }).waitFor();
+    await page.getByText("Settings", { exact: true }).click();
+    await page.getByLabel("Images", { exact: true }).selectOption("stitch");
+    await add(page, 1);
+    await note(page).getByText("300 × 280, 2 of up to 4 images; the first is edited").waitFor();
+    await instruction(page).fill("x");
+    const submitted = page.waitForRequest(/\/run$/);
+    expect(await shapesOf((await submit(page, /^Edit image/)).image)).toEqual([SHAPES[0], SHAPES[1]]);
+    const { input } = (await submitted).postDataJSON() as { input: { image_layout?: string } };
+    expect(input.image_layout).toBe("stitch");
+    // The history has it, too, and with one image it is not sent.
+    await page.reload();
+    await page.getByRole("link", { name: "History" }).click();
+    await page.locator(".card").first().click();
+    await removers(page).nth(1).click();
+    const again = page.waitForRequest(/\/run$/);
+    await submit(page, /^Edit image/);
+    expect((await again).postDataJSON()).not.toHaveProperty("input.image_layout");
+  });
+
   it("is with one image, and one model that takes one, as it was", async () => {
     const { page } = await open(ENDPOINT);
     expect(await page.getByText(/^Or none/).isVisible()).toBe(false);

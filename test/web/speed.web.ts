@@ -11,7 +11,7 @@ import { chooseExample, untilDone, visit, visitReady } from "./browser.ts";
 
 const MAX_SCRIPT_BYTES = 60 * 1024;
 const MAX_PAINT_MS = 1000;
-const MAX_LOADS = 5;
+const MAX_LOADS = 8;
 /** Four times slower, as a cheap phone on 3G. */
 const SLOW_CPU = 4;
 const SLOW_NETWORK = {
@@ -20,8 +20,8 @@ const SLOW_NETWORK = {
   downloadThroughput: 1.6e6 / 8,
   uploadThroughput: 1.6e6 / 8,
 };
-/** A task of this length is felt as a hitch, not as a page that hangs. */
-const MAX_TASK_MS = 500;
+/** A pause of this length is felt as a hitch, not as a page that hangs. */
+const MAX_PAUSE_MS = 500;
 
 let browser: Browser;
 let server: TestService;
@@ -34,7 +34,7 @@ afterAll(async () => {
   await server?.close();
 });
 
-/** Notes layout shifts and long tasks from the first moment on. */
+/** Notes layout shifts, and for how long the page answered nothing, from the first moment on. */
 async function observe(page: Page): Promise<void> {
   await page.addInitScript(() => {
     const seen = { shift: 0, longest: 0 };
@@ -48,9 +48,12 @@ async function observe(page: Page): Promise<void> {
         if (!hadRecentInput) seen.shift += value;
       }
     }).observe({ type: "layout-shift", buffered: true });
-    new PerformanceObserver((list) => {
-      for (const { duration } of list.getEntries()) seen.longest = Math.max(seen.longest, duration);
-    }).observe({ type: "longtask", buffered: true });
+    let last = performance.now();
+    setInterval(() => {
+      const now = performance.now();
+      seen.longest = Math.max(seen.longest, now - last);
+      last = now;
+    }, 10);
   });
 }
 
@@ -119,6 +122,7 @@ describe("the playground", () => {
     await page.getByText("Ready", { exact: true }).waitFor();
     await chooseExample(page, "fox");
     await page.locator("#source-note", { hasText: "1024 × 1024" }).waitFor();
+    await page.evaluate(() => ((globalThis as unknown as { seen: { longest: number } }).seen.longest = 0));
     await page.getByRole("button", { name: /^Edit image/ }).click();
     await untilDone(page);
     await page.waitForFunction(
@@ -136,14 +140,14 @@ describe("the playground", () => {
     await page.getByRole("button", { name: "Zoom in" }).click();
     await page.getByText("150 %").waitFor();
     const { longest } = await seenBy(page);
-    console.log(`Longest task with 24 megapixels: ${Math.round(longest)} ms.`);
-    expect(longest).toBeLessThanOrEqual(MAX_TASK_MS);
+    console.log(`Longest pause with 24 megapixels: ${Math.round(longest)} ms.`);
+    expect(longest).toBeLessThanOrEqual(MAX_PAUSE_MS);
     // One that is made is seen.
     await page.evaluate((ms) => {
       const until = performance.now() + ms;
       while (performance.now() < until);
-    }, MAX_TASK_MS);
-    await expect.poll(async () => (await seenBy(page)).longest).toBeGreaterThanOrEqual(MAX_TASK_MS);
+    }, MAX_PAUSE_MS);
+    await expect.poll(async () => (await seenBy(page)).longest).toBeGreaterThanOrEqual(MAX_PAUSE_MS);
   });
 
   it("uses one address for the same bytes, however often the view changes", async () => {

@@ -28,7 +28,8 @@ export function createCropEditor(onCropped: (picture: FittingPicture) => void): 
   const said = find("crop-size");
   let source: FittingPicture | undefined;
   let area = WHOLE;
-  let grip: Grip | undefined;
+  /** Where the pointer took hold, and what the area was then. */
+  let drag: { grip: Grip; from: Area; x: number; y: number } | undefined;
 
   /** Width to height in shares of the image; undefined if it is free. */
   function ratio(): number | undefined {
@@ -73,16 +74,18 @@ export function createCropEditor(onCropped: (picture: FittingPicture) => void): 
 
   box.addEventListener("pointerdown", (event) => {
     const { x, y } = (event.target as HTMLElement).dataset;
-    grip = { x: x as Grip["x"], y: y as Grip["y"] };
+    const grip: Grip = { x: x as Grip["x"], y: y as Grip["y"] };
+    drag = { grip, from: area, x: event.clientX, y: event.clientY };
     box.setPointerCapture(event.pointerId);
   });
-  box.addEventListener("pointermove", (event) => {
+  box.addEventListener("pointermove", ({ clientX, clientY }) => {
+    if (drag === undefined) return;
     const { clientWidth, clientHeight } = find("crop-frame");
-    if (grip)
-      place(dragged(area, grip, [event.movementX / clientWidth, event.movementY / clientHeight], ratio()));
+    const by: [number, number] = [(clientX - drag.x) / clientWidth, (clientY - drag.y) / clientHeight];
+    place(dragged(drag.from, drag.grip, by, ratio()));
   });
   for (const kind of ["pointerup", "pointercancel"] as const)
-    box.addEventListener(kind, () => (grip = undefined));
+    box.addEventListener(kind, () => (drag = undefined));
   box.addEventListener("keydown", (event) => {
     const direction = DIRECTIONS[event.key];
     if (direction === undefined) return;

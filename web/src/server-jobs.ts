@@ -50,7 +50,7 @@ export function createServerJobs({ api, open, editPicture }: ServerJobsOptions):
     const picture = element("img", { src: address, alt: `Edit this result: ${said}`, loading: "lazy" });
     const choose = button("", take, "thumbnail large");
     choose.append(picture);
-    const item = element("li", {}, choose, element("span", { class: "faint caption" }, said));
+    const item = element("li", {}, choose, element("span", { class: "faint caption" }, when));
     // Its file has expired.
     picture.addEventListener("error", () => item.remove());
     return [item];
