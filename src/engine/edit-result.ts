@@ -17,6 +17,7 @@ export interface EditParameters extends Omit<ResolvedRequest, "size" | "negative
   trueCfgScale: number;
 }
 
+/** What `edit()` returns. */
 export interface EditResult extends EditReport {
   /** The encoded image, with the parameters in its XMP metadata; the first one if there are several. */
   image: Uint8Array;
@@ -43,6 +44,7 @@ export interface ImageResult {
   reuse?: ReuseTally | undefined;
 }
 
+/** What `editToLatents()` returns: the latents in place of an image. */
 export interface LatentsResult extends EditReport {
   /** The last packed latents, [n, L, C] for n images, as `output_type="latent"` gives them. */
   latents: FloatTensor;

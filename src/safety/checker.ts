@@ -23,6 +23,7 @@ export const DEFAULT_SAFETY_THRESHOLD = 0.7;
 const NAME = "safety";
 const SHIPPED_CHECKPOINT = fileURLToPath(new URL("../../checkpoints/safety", import.meta.url));
 
+/** How a safety checker is made. */
 export interface SafetyCheckerOptions {
   /** Folder of the network. @default the one that ships with this package */
   checkpoint?: string | undefined;
@@ -33,12 +34,14 @@ export interface SafetyCheckerOptions {
   isMemoryReturned?: RuntimeOptions["isMemoryReturned"];
 }
 
+/** What the safety checker found in a result. */
 export interface SafetyReport extends SafetyVerdict {
   isFlagged: boolean;
   /** Probability of each class; they add up to 1. */
   scores: Readonly<Record<string, number>>;
 }
 
+/** Checks images for pornography. */
 export interface SafetyChecker {
   /**
    * Loads the network, which otherwise happens at the first check. After a failure, the next call tries again.

@@ -6,7 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launch } from "../../scripts/chromium.ts";
 import { root } from "../support/fixtures.ts";
-import { type Served, startServed } from "../support/served.ts";
+import { type Served, serve, untilReady } from "../support/served.ts";
 import { expectAccessible, visit } from "./browser.ts";
 
 const MAX_SCRIPT = 60 * 1024;
@@ -15,11 +15,12 @@ let served: Served;
 
 beforeAll(async () => {
   browser = await launch();
-  served = await startServed();
+  served = await serve();
+  await untilReady(served);
 });
 afterAll(async () => {
   await browser?.close();
-  await served?.stop();
+  await served?.end("SIGKILL");
 });
 
 async function open(fragment = "", options: Parameters<Browser["newContext"]>[0] = {}) {
