@@ -150,7 +150,7 @@ ${own
         .map((text) => `<p>${inline(text)}</p>`)
         .join(
           "\n",
-        )}<pre tabindex="0" role="region" aria-label="Type of ${name}"><code>${escaped(code)}</code></pre></section>`,
+        )}<pre tabindex="0" role="group" aria-label="Type of ${name}"><code>${escaped(code)}</code></pre></section>`,
   )
   .join("\n")}</section>`,
   );
