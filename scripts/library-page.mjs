@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import prettier from "prettier";
+import { format, resolveConfig } from "prettier";
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..");
 /** A type of more lines is cut: tables, whose sources say more. */
@@ -21,19 +21,20 @@ const GROUPS = [
 export function readLibrary(folder = path.join(root, "dist")) {
   const index = path.join(folder, "index.d.ts");
   return exportsOf(readFileSync(index, "utf8"))
-    .map(({ name, from }) => ({ name, ...declarationOf(name, fileOf(index, from)) }))
+    .map(({ name, from }) => Object.assign({ name }, declarationOf(name, fileOf(index, from))))
     .toSorted((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1));
 }
 
 const fileOf = (file, from) => path.join(path.dirname(file), from.replace(/\.ts$/, ".d.ts"));
 
 function exportsOf(text) {
-  return [...text.matchAll(/^(?:export|import) (?:type )?\{([^}]+)\} from "([^"]+)";/gm)].flatMap(([, names, from]) =>
-    names
-      .split(",")
-      .map((name) => name.replace(/\btype\b/, "").trim())
-      .filter(Boolean)
-      .map((name) => ({ name, from })),
+  return [...text.matchAll(/^(?:export|import) (?:type )?\{([^}]+)\} from "([^"]+)";/gm)].flatMap(
+    ([, names, from]) =>
+      names
+        .split(",")
+        .map((name) => name.replace(/\btype\b/, "").trim())
+        .filter(Boolean)
+        .map((name) => ({ name, from })),
   );
 }
 
@@ -121,10 +122,10 @@ export async function libraryPages() {
       ]),
     ]),
   ].join("\n");
-  const options = await prettier.resolveConfig(path.join(root, "docs/library.md"));
+  const options = await resolveConfig(path.join(root, "docs/library.md"));
   return {
-    "docs/library.md": await prettier.format(markdown, { ...options, parser: "markdown" }),
-    "web/library.html": await prettier.format(htmlOf(groups), { ...options, parser: "html" }),
+    "docs/library.md": await format(markdown, { ...options, parser: "markdown" }),
+    "web/library.html": await format(htmlOf(groups), { ...options, parser: "html" }),
   };
 }
 

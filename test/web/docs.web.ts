@@ -92,7 +92,7 @@ describe("the API's reference", () => {
     const input = {
       prompt: "Make it night",
       image: `${served.address}/examples/bluebird.png`,
-      size: "128*128",
+      size: "256*256",
       num_inference_steps: 2,
     };
     await call.getByLabel("Body, JSON").fill(JSON.stringify({ input }));
@@ -101,7 +101,7 @@ describe("the API's reference", () => {
     expect(await call.locator(".try-result").textContent()).toMatch(/^200 OK/);
     expect(await call.locator(".try-result").textContent()).toContain('"status": "COMPLETED"');
     const picture = call.locator(".try-picture").first();
-    await expect.poll(() => picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(128);
+    await expect.poll(() => picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(256);
     const status = callOf(page, "Get a job's state");
     await status.getByText("Try it").click();
     expect(await status.locator("input").first().inputValue()).toBe("");
