@@ -68,7 +68,7 @@ const INTEGRATION = [
   "test/cli/*.test.ts",
   "test/container/*.test.ts",
   "test/database/*.test.ts",
-  "test/documents/{cli,http}.test.ts",
+  "test/documents/{cli,guides,http}.test.ts",
   "test/evaluation/{evaluate,run}.test.ts",
   "test/faults/check.test.ts",
   "test/files/{folder-lock,process-identity}.test.ts",

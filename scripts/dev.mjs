@@ -83,7 +83,7 @@ async function servePage(welcome) {
         // As the service has it: no ending in the address.
         configureServer: ({ middlewares }) =>
           void middlewares.use((request, _, next) => {
-            request.url = request.url?.replace(/^\/docs(?=\?|$)/, "/docs.html");
+            request.url = request.url?.replace(/^\/(docs|library)(?=\?|$)/, "/$1.html");
             next();
           }),
       },

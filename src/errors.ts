@@ -87,7 +87,9 @@ const ERRORS = {
   ABORTED: { httpStatus: 499, isRetryable: true },
 } as const;
 
+/** The code of a {@link RetouchError}, by which programs tell failures apart. */
 export type ErrorCode = keyof typeof ERRORS;
+/** Every code that a {@link RetouchError} may have. */
 export const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[];
 
 /** Far more than a sentence needs; a value it names may come from outside and be of any length. */

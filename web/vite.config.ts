@@ -33,6 +33,6 @@ export default defineConfig({
     // Inline modules and data URLs of assets would need exceptions in the policy.
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
-    rollupOptions: { input: [at("index.html"), at("docs.html")] },
+    rollupOptions: { input: [at("index.html"), at("docs.html"), at("library.html")] },
   },
 });

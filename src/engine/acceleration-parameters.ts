@@ -3,6 +3,7 @@ import type { EditParameter } from "./parameter-types.ts";
 
 /** Whether steps may go on along the velocities of earlier ones. */
 export const ACCELERATIONS = ["off", "auto"] as const;
+/** Whether an edit may skip steps: `off`, or `auto`. */
 export type AccelerationMode = (typeof ACCELERATIONS)[number];
 
 export const ACCELERATION_PARAMETERS = {

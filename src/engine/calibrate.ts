@@ -14,6 +14,7 @@ import { createEngine, type Engine, type EngineOptions } from "./engine.ts";
 import { type EditRequest, imagesOf, type Size } from "./request.ts";
 import { resultSizeOf, targetSize } from "./sizes.ts";
 
+/** What {@link calibrate} measures, and with what. */
 export interface CalibrateOptions extends Omit<
   EngineOptions,
   "maxPixels" | "safety" | "loras" | "isPromptInMetadata" | "isMemoryReturned"

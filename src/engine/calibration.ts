@@ -10,6 +10,7 @@ import { ifMissing } from "../files/system-error.ts";
 import type { Gain } from "../sampling/reuse.ts";
 import { writeFileAtomically } from "../files/write-atomically.ts";
 
+/** What a calibration found out about a checkpoint: how much error each way of saving time makes. */
 export interface Calibration {
   /** Digest of the checkpoint. */
   checkpoint: string;

@@ -13,6 +13,7 @@ import { type Installation, thisInstallation } from "../runtime/installation.ts"
 import { type PassedTrial, type TriedNetwork, tryNetworks } from "./device-trial.ts";
 import type { EditExtent } from "./extent.ts";
 
+/** The device that an engine computes on, and why. */
 export interface ChosenDevice {
   readonly name: Device;
   /** Why this one, as shown in brackets after the name. */

@@ -13,6 +13,7 @@ import type { EditExtent } from "./extent.ts";
 
 /** How weights are held in memory, most exact first. */
 export const WEIGHTS_KINDS = ["fp32", ...WEIGHT_KINDS] as const;
+/** A type of the weights in memory. */
 export type WeightsKind = (typeof WEIGHTS_KINDS)[number];
 
 export interface BuildOptions {

@@ -7,6 +7,7 @@ import type { SingleFiles } from "../weights/checkpoint.ts";
 import type { WeightError, WeightKind } from "../weights/converted.ts";
 import { convertibleNames } from "./weights-choice.ts";
 
+/** A network whose weights were converted, or were there already. */
 export interface ConvertedNetwork {
   /** Name of the stored weights. */
   network: string;

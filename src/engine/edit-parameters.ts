@@ -35,6 +35,7 @@ const MAX_STEPS = 50;
 
 /** Ours, and that of the reference implementation. */
 export const SIZE_RULES = ["exact", "diffusers"] as const;
+/** Which rule sets the sizes of a result. */
 export type SizeRule = (typeof SIZE_RULES)[number];
 
 /**
@@ -42,14 +43,17 @@ export type SizeRule = (typeof SIZE_RULES)[number];
  * ComfyUI's reference latents methods of these names place them, `stitch` as one picture; `auto` refuses them there.
  */
 export const IMAGE_LAYOUTS = ["auto", "index", "offset", "stitch"] as const;
+/** How a model trained on one image is given several. */
 export type ImageLayout = (typeof IMAGE_LAYOUTS)[number];
 
 /** How much of the source a result keeps. */
 export const PRESERVES = ["off", "exact", "auto"] as const;
+/** How much of the image a result keeps. */
 export type Preserve = (typeof PRESERVES)[number];
 
 /** Sizes that are the image's: its shape at most 1,536 pixels long, or all of its pixels. */
 export const IMAGE_SIZES = ["auto", "source"] as const;
+/** A size that is taken from the image. */
 export type ImageSize = (typeof IMAGE_SIZES)[number];
 
 /** By the library's names. */
@@ -293,6 +297,7 @@ export const EDIT_PARAMETERS = {
   },
 } as const satisfies Record<string, EditParameter>;
 
+/** A parameter of an edit by the library's name. */
 export type EditParameterName = keyof typeof EDIT_PARAMETERS;
 
 const WIRE_NAMES = Object.fromEntries(

@@ -19,6 +19,7 @@ export interface EditParameters extends Omit<ResolvedRequest, "size" | "negative
   trueCfgScale: number;
 }
 
+/** What `edit()` returns. */
 export interface EditResult extends EditReport {
   /** The encoded image, with the parameters in its XMP metadata; the first one if there are several. */
   image: Uint8Array;
@@ -47,6 +48,7 @@ export interface ImageResult {
   receipt?: Receipt | undefined;
 }
 
+/** What `editToLatents()` returns: the latents in place of an image. */
 export interface LatentsResult extends EditReport {
   /** The last packed latents, [n, L, C] for n images, as `output_type="latent"` gives them. */
   latents: FloatTensor;

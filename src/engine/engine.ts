@@ -44,6 +44,7 @@ import { attentionShareOf } from "./workload.ts";
 
 export type { ConversionProgress };
 
+/** What an engine is made with; every option has a default. */
 export interface EngineOptions {
   /** A checkpoint folder in the diffusers layout. @default the one that ships with this package */
   checkpoint?: string | undefined;
@@ -123,6 +124,7 @@ export interface EngineOptions {
   isLoadedAhead?: boolean | undefined;
 }
 
+/** How an engine checks its results. */
 export interface EngineSafety {
   /** False is final: no request can turn the check on. @default true */
   isOn?: boolean | undefined;
@@ -132,6 +134,7 @@ export interface EngineSafety {
   threshold?: number | undefined;
 }
 
+/** The checkpoint that an engine has open. */
 export interface CheckpointInfo {
   folder: string;
   /** The transformer's single file, if there is one; otherwise the repository it was pulled from, or the folder. */
@@ -150,6 +153,7 @@ export interface CheckpointInfo {
   notices?: readonly string[] | undefined;
 }
 
+/** A checkpoint that is open and makes edits, one after the other. */
 export interface Engine {
   readonly checkpoint: CheckpointInfo;
   /** The device the networks run on, and why. */

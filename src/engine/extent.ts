@@ -3,6 +3,7 @@ import { EDIT_PARAMETERS } from "./edit-parameters.ts";
 import type { Size } from "./request.ts";
 import type { NativeScale } from "./sizes.ts";
 
+/** How large an edit is: what its memory and its time depend on. */
 export interface EditExtent {
   /** Pixels that the network generates. */
   target: Size;

@@ -14,6 +14,7 @@ import { fileBytes, isResident, planMemory } from "./memory-plan.ts";
 import type { ModelPlan } from "./model.ts";
 import type { Size } from "./request.ts";
 
+/** What an edit will take on this machine, before anything is loaded. */
 export interface Forecast {
   kind: WeightsKind;
   /** Pixels that are drawn. */
@@ -31,6 +32,7 @@ export interface Forecast {
   times: readonly ForecastTime[];
 }
 
+/** How long an edit is expected to take. */
 export interface ForecastTime {
   device: Device;
   /** Of an edit whose networks are loaded; null if the device cannot compute some of it. */

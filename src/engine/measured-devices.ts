@@ -8,6 +8,7 @@ import { type ApartOptions, measureApart } from "../runtime/measure-apart.ts";
 import type { ModelPlan } from "./model.ts";
 import { workloadOf } from "./workload.ts";
 
+/** A device with its measured speed. */
 export interface MeasuredDevice extends DeviceReport {
   /** The type that it computes the transformer in unless asked otherwise, as far as its kernels tell. */
   computeType?: ComputeType | undefined;

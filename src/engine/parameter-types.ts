@@ -91,6 +91,7 @@ export interface ImageParameter extends Names {
   type: "image";
 }
 
+/** One parameter of an edit: its type, range, default, and its name on each surface. */
 export type EditParameter =
   | NumberParameter
   | ModelNumberParameter

@@ -43,6 +43,7 @@ export interface ChosenProducts {
   readonly refusal?: string | undefined;
 }
 
+/** The kernel that was chosen for products of one shape, with the measurements. */
 export interface ShapeChoice extends MeasuredProduct {
   readonly kernel: ProductKernel;
   /** Seconds of the fastest run of each kernel that is exact enough, float32 among them. */

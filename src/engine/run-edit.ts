@@ -38,6 +38,7 @@ const TONE_MAPPED =
 
 export type { EditParameters, EditReport, EditResult, ImageResult, LatentsResult } from "./edit-result.ts";
 
+/** How one call of `edit()` runs: callbacks, cancellation, resuming. */
 export interface EditOptions {
   /** Aborts the edit within one step; the promise then rejects with the code ABORTED. */
   signal?: AbortSignal | undefined;

@@ -6,6 +6,7 @@ import { usualEdit } from "./extent.ts";
 import { isResident, type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts";
 import type { Model, ModelPlan } from "./model.ts";
 
+/** What the option `weights` accepts. */
 export const WEIGHTS_CHOICES = ["auto", ...WEIGHTS_KINDS] as const;
 /** `auto` depends on what fits. */
 export type WeightsChoice = (typeof WEIGHTS_CHOICES)[number];

@@ -3,8 +3,10 @@ import { invalid } from "../errors.ts";
 import type { Depth } from "./deep-picture.ts";
 
 export const OUTPUT_FORMATS = ["png", "jpeg", "webp", "avif"] as const;
+/** A format of results. */
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
+/** What a format can hold. */
 export interface FormatTraits {
   /** For people. */
   name: string;
@@ -17,6 +19,7 @@ export interface FormatTraits {
   defaultQuality?: number;
 }
 
+/** The formats of results, with what each can hold. */
 export const FORMATS: Readonly<Record<OutputFormat, FormatTraits>> = {
   // https://www.w3.org/TR/png-3/#11IHDR: four bytes, of which libpng accepts a million.
   png: { name: "PNG", hasAlpha: true, bits: 16, maxSide: 1_000_000 },

@@ -14,6 +14,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
 /** Longest path that a sentence shows; systems allow 4,096 bytes. */
 const MAX_SHOWN_LENGTH = 1000;
 
+/** Limits and permissions for {@link readImageSource}. */
 export interface ReadImageSourceOptions {
   /** @default 64 MiB */
   maxBytes?: number | undefined;

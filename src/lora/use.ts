@@ -14,6 +14,7 @@ const MAX_NAMED = 10;
 /** The largest scale, of either sign. */
 export const MAX_LORA_SCALE = 10;
 
+/** The error about a LoRA that is not among those an engine has. */
 export function unknownLora(name: string, known: readonly string[]): RetouchError {
   const others = known.length > MAX_NAMED ? ` and ${known.length - MAX_NAMED} more` : "";
   const choice =

@@ -21,6 +21,7 @@ export type DType = keyof typeof DTYPES;
 
 /** What a network can compute in. Sums of products, norms and softmax are formed in float32 in any of them. */
 export const COMPUTE_TYPES = ["float32", "float16", "bfloat16"] as const satisfies readonly DType[];
+/** Number type in which the transformer computes. */
 export type ComputeType = (typeof COMPUTE_TYPES)[number];
 
 export const onnxCodeOf = (dtype: DType): number => DTYPES[dtype].onnxCode;

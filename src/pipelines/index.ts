@@ -9,6 +9,7 @@ import { flux1Kontext } from "./flux1-kontext/pipeline.ts";
 import { flux2Klein, flux2KleinKV } from "./flux2-klein/pipeline.ts";
 import type { ModelOptions, NamedDefaults, Pipeline } from "./pipeline.ts";
 
+/** Every pipeline that this package knows, a model family each. */
 export const PIPELINES: readonly Pipeline[] = [flux1Kontext, flux2Klein, flux2KleinKV];
 
 /** The models of all families by name, with what each does where an edit does not choose. */

@@ -10,9 +10,12 @@ export interface ModelOptions {
   referenceCache?: ReferenceCache | undefined;
 }
 
+/** What the option `referenceCache` accepts. */
 export const REFERENCE_CACHES = ["approximate"] as const;
+/** How FLUX.2 [klein] looks at its images: in every step, or once per edit. */
 export type ReferenceCache = (typeof REFERENCE_CACHES)[number];
 
+/** A model's name and its defaults. */
 export interface NamedDefaults {
   /** As a sentence has it. */
   name: string;

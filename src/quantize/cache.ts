@@ -22,6 +22,7 @@ export interface CacheOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** How far the conversion of one network's weights is. */
 export interface ConversionProgress {
   /** What a message calls the network. */
   network: string;

@@ -20,6 +20,7 @@ export interface Adapter {
   isSoftware: boolean;
 }
 
+/** Whether a device can be used on this machine, and if not, why. */
 export interface DeviceReport {
   device: Device;
   /** Whether this installation has the provider for it. */

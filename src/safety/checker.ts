@@ -28,6 +28,7 @@ const SHIPPED_CHECKPOINT = fileURLToPath(new URL("../../checkpoints/safety", imp
 
 export type { CheckerIdentity };
 
+/** How a safety checker is made. */
 export interface SafetyCheckerOptions {
   /** Folder of the network. @default the one that ships with this package */
   checkpoint?: string | undefined;
@@ -38,12 +39,14 @@ export interface SafetyCheckerOptions {
   isMemoryReturned?: RuntimeOptions["isMemoryReturned"];
 }
 
+/** What the safety checker found in a result. */
 export interface SafetyReport extends Omit<SafetyVerdict, "isFlagged"> {
   isFlagged: boolean;
   /** Probability of each class; they add up to 1. */
   scores: Readonly<Record<string, number>>;
 }
 
+/** Checks images for pornography. */
 export interface SafetyChecker {
   /**
    * Loads the network, which otherwise happens at the first check. After a failure, the next call tries again.

@@ -22,6 +22,7 @@ export interface ReuseBudget {
   gains: readonly Gain[];
 }
 
+/** How much an error in the latents grows in the result, from a noise level down. */
 export interface Gain {
   downTo: number;
   gain: number;

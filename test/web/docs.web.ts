@@ -6,7 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launch } from "../../scripts/chromium.ts";
 import { root } from "../support/fixtures.ts";
-import { type Served, startServed } from "../support/served.ts";
+import { type Served, serve, untilReady } from "../support/served.ts";
 import { expectAccessible, visit } from "./browser.ts";
 
 const MAX_SCRIPT = 60 * 1024;
@@ -15,21 +15,23 @@ let served: Served;
 
 beforeAll(async () => {
   browser = await launch();
-  served = await startServed();
+  served = await serve();
+  await untilReady(served);
 });
 afterAll(async () => {
   await browser?.close();
-  await served?.stop();
+  await served?.end("SIGKILL");
 });
 
 async function open(fragment = "", options: Parameters<Browser["newContext"]>[0] = {}) {
   const made = await visit(browser, `${served.address}/docs${fragment}`, options);
+  made.page.setDefaultTimeout(30_000);
   await made.page.locator(".call").first().waitFor();
   return made;
 }
 
 const callOf = (page: Page, name: string) =>
-  page.locator(".call", { has: page.getByRole("heading", { name }) });
+  page.locator(".call", { has: page.getByRole("heading", { name, exact: true }) });
 
 /** With the key that the playground's own dialog would have stored. */
 async function withKey(page: Page): Promise<void> {
@@ -40,8 +42,8 @@ async function withKey(page: Page): Promise<void> {
 describe("the API's reference", () => {
   it("marks what is required, and shows limits, choices, defaults and code without marks", async () => {
     const { page, complaints } = await open();
-    const run = callOf(page, "Queue an edit #");
-    expect(await run.locator("dt", { has: page.locator(".required") }).allTextContents()).toEqual([
+    const run = callOf(page, "Queue an edit");
+    expect(await run.locator("> .fields dt", { has: page.locator(".required") }).allTextContents()).toEqual([
       "input required",
       "prompt required",
       "accessId required",
@@ -64,7 +66,7 @@ describe("the API's reference", () => {
     const { page } = await open();
     await page.getByLabel("Find a call").fill("webhook-deliveries");
     expect(await page.locator(".call:visible h3").allTextContents()).toEqual([
-      "List this key's webhook deliveries #",
+      "List this key's webhook deliveries",
     ]);
     expect(await page.locator("#filter-state").textContent()).toMatch(/^1 of \d+ calls$/);
     await page.getByLabel("Find a call").fill("");
@@ -90,21 +92,23 @@ describe("the API's reference", () => {
     const input = {
       prompt: "Make it night",
       image: `${served.address}/examples/bluebird.png`,
-      size: "128*128",
+      size: "256*256",
       num_inference_steps: 2,
     };
     await call.getByLabel("Body, JSON").fill(JSON.stringify({ input }));
     await call.getByRole("button", { name: "Send request" }).click();
-    await call.getByText("200 OK").waitFor();
+    await call.locator(".try-result strong").waitFor({ timeout: 90_000 });
+    expect(await call.locator(".try-result").textContent()).toMatch(/^200 OK/);
     expect(await call.locator(".try-result").textContent()).toContain('"status": "COMPLETED"');
     const picture = call.locator(".try-picture").first();
-    await expect.poll(() => picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(128);
+    await expect.poll(() => picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(256);
     const status = callOf(page, "Get a job's state");
     await status.getByText("Try it").click();
     expect(await status.locator("input").first().inputValue()).toBe("");
     expect(await status.locator(".job-id-field").inputValue()).toMatch(/^sync-/);
     await status.getByRole("button", { name: "Send request" }).click();
-    await status.getByText("200 OK").waitFor();
+    await status.locator(".try-result strong").waitFor();
+    expect(await status.locator(".try-result").textContent()).toMatch(/^200 OK/);
     const example = callOf(page, "Download an example image");
     await example.getByText("Try it").click();
     await example.getByRole("button", { name: "Send request" }).click();
@@ -118,7 +122,7 @@ describe("the API's reference", () => {
   it.each([1440, 1280, 375])("fits and can be read at %i pixels, light and dark", async (width) => {
     for (const colorScheme of ["light", "dark"] as const) {
       const { page } = await open("", { viewport: { width, height: 900 }, colorScheme });
-      await callOf(page, "Queue an edit #").getByText("Try it").click();
+      await callOf(page, "Queue an edit").getByText("Try it").click();
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
       await expectAccessible(page);
     }

@@ -13,12 +13,14 @@ export function callSection(call: Call, server: string, options: TryOptions): HT
   const section = element(
     "section",
     { id, class: "call", "aria-labelledby": `${id}-title` },
-    element("h3", { id: `${id}-title` }, ...withCode(summary), " ", link(id)),
+    element("h3", { id: `${id}-title` }, ...withCode(summary)),
     element(
       "p",
       { class: "call-line" },
       element("span", { class: "method" }, methods.join(", ")),
       element("code", {}, path),
+      " ",
+      link(id),
     ),
   );
   if (methods.length > 1) section.append(element("p", { class: "faint" }, "Both methods do the same."));
@@ -73,7 +75,7 @@ function block(example: unknown, label: string): HTMLElement {
   const text = typeof example === "string" ? example : JSON.stringify(example, null, 2);
   return element(
     "pre",
-    { class: "example", tabindex: 0, role: "region", "aria-label": label },
+    { class: "example", tabindex: 0, role: "group", "aria-label": label },
     element("code", {}, text),
   );
 }

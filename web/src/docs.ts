@@ -9,12 +9,6 @@ import { type Call, callsOf, type OpenApi } from "./openapi.ts";
 import { JOB_FIELD } from "./try-call.ts";
 
 const file = addressOf("openapi.json");
-const openApi = await fetch(file)
-  .then(async (response) => (response.ok ? ((await response.json()) as OpenApi) : undefined))
-  .catch(() => undefined);
-if (openApi === undefined) find("intro").textContent = "The server is not responding. Reload the page.";
-else draw(openApi);
-
 function draw(document: OpenApi): void {
   const { info, servers = [], tags = [] } = document;
   const server = home.href.replace(/\/$/, "");
@@ -79,6 +73,7 @@ function keyForm(): void {
   const input = find<HTMLInputElement>("docs-key");
   const problem = find("docs-key-error");
   input.value = readKey();
+  find("docs-key-form").addEventListener("submit", (event) => event.preventDefault());
   input.addEventListener("change", () => {
     const key = input.value.trim();
     problem.textContent = key === "" ? "" : (keyProblem(key) ?? "");
@@ -126,3 +121,9 @@ function openTarget(): void {
   const id = decodeURIComponent(location.hash.slice(1));
   if (id !== "") document.getElementById(id)?.scrollIntoView();
 }
+
+const openApi = await fetch(file)
+  .then(async (response) => (response.ok ? ((await response.json()) as OpenApi) : undefined))
+  .catch(() => undefined);
+if (openApi === undefined) find("intro").textContent = "The server is not responding. Reload the page.";
+else draw(openApi);

@@ -23,7 +23,7 @@ function rowsOf(schema: Schema, depth: number): Row[] {
   const inner = objectOf(schema);
   return Object.entries(inner.properties ?? {}).flatMap(([name, property]) => {
     const isRequired = inner.required?.includes(name) ?? false;
-    return [row(name, property, isRequired, depth), ...rowsOf(property, depth + 1)];
+    return [row(name, property, isRequired, depth)].concat(rowsOf(property, depth + 1));
   });
 }
 

@@ -197,7 +197,7 @@ function bodyBlock(text: string): HTMLElement {
   const shown = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
   return element(
     "pre",
-    { tabindex: 0, role: "region", "aria-label": "Body of the answer" },
+    { tabindex: 0, role: "group", "aria-label": "Body of the answer" },
     element("code", {}, shown),
   );
 }

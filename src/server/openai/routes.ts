@@ -116,12 +116,11 @@ export function addOpenAiRoutes(app: TypedApp, contexts: readonly RouteContext[]
     created: MODEL_CREATED,
     owned_by: "retouch",
   }));
-  const summary = "List the models";
   app.get(
     "/models",
     {
       ...context.limits("read"),
-      schema: { summary, response: { 200: ModelsReply, ...OPENAI_FAILURES } },
+      schema: { summary: "List the models", response: { 200: ModelsReply, ...OPENAI_FAILURES } },
     },
     () => ({ object: "list" as const, data: models }),
   );
@@ -130,7 +129,7 @@ export function addOpenAiRoutes(app: TypedApp, contexts: readonly RouteContext[]
     {
       ...context.limits("read"),
       schema: {
-        summary: ids.length === 1 ? summary : "Describe a model",
+        summary: "Describe a model",
         params: ModelParams,
         response: { 200: ModelReply, ...OPENAI_FAILURES },
       },

@@ -38,6 +38,7 @@ export async function addPages(app: FastifyInstance, { folder, publicUrl }: Page
   for (const [url, file] of [
     ["/", "index.html"],
     ["/docs", "docs.html"],
+    ["/library", "library.html"],
     ["/icon.svg", "icon.svg"],
   ] as const) {
     app.get(url, { schema }, (request, reply) => {
