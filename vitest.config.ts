@@ -17,6 +17,7 @@ const LONG = [
   "test/cli/pull.test.ts",
   "test/cli/serve.test.ts",
   "test/cli/service-flags.test.ts",
+  "test/cli/verify.test.ts",
   "test/container/replay.test.ts",
   "test/database/silence.test.ts",
   "test/database/power-cut.test.ts",
@@ -65,6 +66,7 @@ const ALONE = [
 /** Tests that start the command, the service, a database or another program, or edit with a whole engine. */
 const INTEGRATION = [
   "test/bench/*.test.ts",
+  "test/c2pa/*.test.ts",
   "test/cli/*.test.ts",
   "test/container/*.test.ts",
   "test/database/*.test.ts",

@@ -78,6 +78,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "weights",
   ],
   "index.ts": [
+    "lora",
     "receipts",
     "errors.ts",
     "version.ts",
@@ -270,6 +271,7 @@ describe("the sources", () => {
       "cli/hosts-argument.ts",
       "cli/mcp.ts",
       "cli/numbered-outputs.ts",
+      "cli/receipts/small-text.ts",
       "cli/root-folder.ts",
       "cli/tool-output.ts",
     ]);

@@ -10,15 +10,19 @@ import { loadLibrary, MemoryBlob, type WasmBuilder } from "./library.ts";
 export interface ContentSigner {
   /**
    * Signs a finished file.
-   * @param sources the encoded pictures that it was made of, the edited one first
-   * @returns the file with its credentials, and what the user should know, as sentences
+   * @returns the file with its credentials
    * @throws RetouchError RUNTIME_FAILED
    */
-  sign(
-    file: Uint8Array,
-    format: OutputFormat,
-    sources: readonly Uint8Array[],
-  ): Promise<{ file: Uint8Array; notices: string[] }>;
+  sign(file: Uint8Array, about: SignedResult): Promise<Uint8Array>;
+}
+
+/** What is said of a result. */
+export interface SignedResult {
+  format: OutputFormat;
+  /** The encoded pictures that it was made of, the edited one first. */
+  sources: readonly Uint8Array[];
+  /** Where to add what the user should know, as sentences. */
+  notices: string[];
 }
 
 // https://cv.iptc.org/newscodes/digitalsourcetype/
@@ -42,19 +46,25 @@ export async function createContentSigner(texts: CredentialTexts, now = new Date
   }
   await loadLibrary();
   return {
-    async sign(file, format, sources) {
+    async sign(file, { format, sources, notices }) {
+      const say = (sentence: string): void => {
+        if (!notices.includes(sentence)) notices.push(sentence);
+      };
       if (Date.now() >= credentials.validTo.getTime()) {
-        const sentence = `The result has no content credentials: the certificate expired on ${dayOf(credentials.validTo)}.`;
-        return { file, notices: [sentence] };
+        say(
+          `The result has no content credentials: the certificate expired on ${dayOf(credentials.validTo)}.`,
+        );
+        return file;
       }
+      const given = { file, format, sources };
       try {
-        return { file: await signed(credentials, { file, format, sources, areRead: true }), notices: [] };
-      } catch {
-        // One of the sources is mostly why.
-        return {
-          file: await signed(credentials, { file, format, sources, areRead: false }).catch(fail),
-          notices: sources.length === 0 ? [] : [UNREAD],
-        };
+        return await signed(credentials, { ...given, areRead: true });
+      } catch (cause) {
+        if (sources.length === 0) return fail(cause);
+        // One of them is mostly why.
+        const image = await signed(credentials, { ...given, areRead: false }).catch(fail);
+        say(UNREAD);
+        return image;
       }
     },
   };
@@ -67,10 +77,8 @@ function fail(cause: unknown): never {
   throw new RetouchError("RUNTIME_FAILED", `The result cannot be signed: ${messageOf(cause)}`, { cause });
 }
 
-interface Signing {
+interface Signing extends Omit<SignedResult, "notices"> {
   file: Uint8Array;
-  format: OutputFormat;
-  sources: readonly Uint8Array[];
   /** Whether the sources' own credentials are looked for. */
   areRead: boolean;
 }

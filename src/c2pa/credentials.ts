@@ -116,7 +116,7 @@ function problemOf(certificates: readonly X509Certificate[], now: Date): string 
 }
 
 const isSelfSigned = (certificate: X509Certificate): boolean =>
-  certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey);
+  certificate.issuer === certificate.subject && certificate.verify(certificate.publicKey);
 
 export const dayOf = (date: string | Date): string => new Date(date).toISOString().slice(0, 10);
 

@@ -143,6 +143,12 @@ export const ENGINE = {
     "false",
     "Whether the prompt is written into the metadata of results.",
   ),
+  metadataReceipt: required(
+    "RETOUCH_METADATA_RECEIPT",
+    flag,
+    "true",
+    "Whether results have their receipt in their metadata; /receipt has it in any case.",
+  ),
   receiptKey: secret(
     "RETOUCH_RECEIPT_KEY",
     receiptKey,

@@ -2,8 +2,8 @@
 import type { AdapterInputs } from "../models/adapters.ts";
 import type { Outputs } from "../models/count.ts";
 import type { ComputeType } from "../onnx/dtype.ts";
-import { graphOf } from "../onnx/graph.ts";
 import { type Sizes, turnsOf } from "../onnx/kernel-forms.ts";
+import { graphOf } from "../onnx/placeless.ts";
 import type { DrawnNumbers } from "../runtime/drawn-numbers.ts";
 import { formsIn, loadSession } from "../runtime/load.ts";
 import type { RuntimeOptions, Session, Tensor } from "../runtime/session.ts";

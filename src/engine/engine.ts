@@ -107,6 +107,8 @@ export interface EngineOptions {
   loras?: Readonly<Record<string, string>> | undefined;
   /** Whether the prompt is written into the result's metadata. @default false */
   isPromptInMetadata?: boolean | undefined;
+  /** Whether the receipt is written into the result's metadata. @default true */
+  isReceiptInMetadata?: boolean | undefined;
   /**
    * A certificate and its key, which give results content credentials (C2PA) in the optional package
    * `@contentauth/c2pa-wasm`. @default results have none
@@ -206,7 +208,12 @@ export async function createEngine(
   const { referenceCache } = options;
   checkEngineOptions({ threads, memoryLimit, encodingCache, weights, referenceCache });
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
-  const { isPromptInMetadata = false, isMemoryReturned, isLoadedAhead = true } = options;
+  const {
+    isPromptInMetadata = false,
+    isReceiptInMetadata = true,
+    isMemoryReturned,
+    isLoadedAhead = true,
+  } = options;
   const checker = isOn ? createSafetyChecker({ threshold, threads, isMemoryReturned }) : undefined;
   const { contentCredentials } = options;
   const contentSigner = contentCredentials && (await createContentSigner(contentCredentials));
@@ -290,6 +297,7 @@ export async function createEngine(
     isCheckRequired: isRequired,
     isCheckerAhead: isLoadedAhead,
     isPromptInMetadata,
+    isReceiptInMetadata,
     contentSigner,
     checkpoint: digest,
     // Read for each edit: another process may have calibrated in the meantime.

@@ -97,6 +97,7 @@ export interface EditTools extends ReceiptTools {
   /** Whether the checker is used regardless of the request. */
   isCheckRequired: boolean;
   isPromptInMetadata: boolean;
+  isReceiptInMetadata: boolean;
   /** Gives results content credentials; absent if they get none. */
   contentSigner: ContentSigner | undefined;
   /** What the checkpoint's calibration says; undefined without one. */
@@ -122,6 +123,9 @@ export async function runEdit(
   const { size, kept, sourceInResult } = outcome;
   const parameters = parametersOf(edited);
   const common = await stopwatch.time("encode", () => receiptFacts(tools, { ...edited, request }));
+  const { contentSigner } = tools;
+  const { format } = resolved;
+  const sources = imagesOf(request);
   const results: ImageResult[] = [];
   let hasTransparency = false;
   for (const { picture, deep, isEnlarged, kept, seed, place, reuse, noise } of images) {
@@ -134,11 +138,12 @@ export async function runEdit(
       hasTransparency = hasAlpha(whole);
       const writing = writeWithReceipt({
         facts: factsOfImage(common, { seed, place, noise }),
-        result: { format: resolved.format, width: whole.width, height: whole.height },
+        result: { format, width: whole.width, height: whole.height },
         key,
-        packet: (receipt) => editMetadata(facts, receipt),
-        write: (xmp) => encodeDeep(whole, resolved.format, { ...form, xmp }),
-        seal: tools.contentSigner && ((file) => sealed(tools.contentSigner!, file, edited, request)),
+        packet: (receipt) => editMetadata(facts, tools.isReceiptInMetadata ? receipt : undefined),
+        write: (xmp) => encodeDeep(whole, format, { ...form, xmp }),
+        seal:
+          contentSigner && ((file) => contentSigner.sign(file, { format, sources, notices: edited.notices })),
       });
       return Promise.all([writing, edited.check(picture!)]);
     });
@@ -148,7 +153,7 @@ export async function runEdit(
     image: results[0]!.image,
     images: results.map(({ image }) => image),
     results,
-    format: resolved.format,
+    format,
     hasTransparency,
     width: size.width,
     height: size.height,
@@ -159,18 +164,6 @@ export async function runEdit(
       started,
     ),
   };
-}
-
-/** A finished file with its content credentials. */
-async function sealed(
-  signer: ContentSigner,
-  image: Uint8Array,
-  { resolved, notices }: Edited,
-  request: EditRequest,
-): Promise<Uint8Array> {
-  const { file, notices: said } = await signer.sign(image, resolved.format, imagesOf(request));
-  for (const notice of said) if (!notices.includes(notice)) notices.push(notice);
-  return file;
 }
 
 /** Edits, and returns the latents; they are decoded only if their image has to be checked. */

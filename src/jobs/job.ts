@@ -203,10 +203,6 @@ export interface JobResult {
 export const resultImagesOf = ({ image, images }: JobResult): readonly ResultImage[] =>
   images?.map((one) => one.image) ?? [image];
 
-/** The receipt of one of a job's results, 0 for the first. */
-export const receiptOf = ({ receipt, images }: JobResult, index: number): Receipt | undefined =>
-  images === undefined ? (index === 0 ? receipt : undefined) : images[index]?.receipt;
-
 /** What a result is known by when it comes back as a picture: its key in our storage, and the digest of its bytes. */
 export function namesOf(result: JobResult): string[] {
   const images = resultImagesOf(result);

@@ -120,12 +120,6 @@ export interface NamedOperator {
   operator: Operator;
 }
 
-/** The same without the places of its weights in their files: the network alone. */
-export const graphOf = (name: string, outputs: Readonly<Record<string, Value>>): Uint8Array =>
-  serialise(name, outputs, (data) =>
-    data.kind === "external" ? { ...data, location: "", byteOffset: 0 } : data,
-  ).model;
-
 /** Serialises the model with these `outputs`. @param placed what is written of a weight's data */
 export function serialise(
   name: string,

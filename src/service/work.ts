@@ -164,6 +164,7 @@ function engineSetup(config: Config, endpoint: Endpoint, memoryLimit: number | u
         threshold: config.safetyThreshold,
       },
       isPromptInMetadata: config.metadataPrompt,
+      isReceiptInMetadata: config.metadataReceipt,
     },
     storage: storageOptions(config),
     minFreeDiskBytes: config.minFreeDiskBytes,

@@ -25,6 +25,7 @@ describe("the settings", () => {
       flagged: "refuse",
       reviewTimeoutMs: 259_200_000,
       metadataPrompt: false,
+      metadataReceipt: true,
       history: false,
       price: { amount: 0.03, per: "megapixel" },
       isPriceSet: false,

@@ -33,7 +33,7 @@ describe("the table of settings", () => {
   it("marks as a secret what has the name of one", () => {
     const secrets = all.filter(({ isSecret }) => isSecret).map(({ variable }) => variable);
     expect(secrets.toSorted()).toEqual(
-      variables.filter((name) => /SECRET|API_KEY$|DATABASE_URL$/.test(name)).toSorted(),
+      variables.filter((name) => /SECRET|API_KEY$|RECEIPT_KEY$|DATABASE_URL$/.test(name)).toSorted(),
     );
   });
 });

@@ -94,7 +94,7 @@ describe("editMetadata", () => {
   it("holds the instruction only where it was asked for, on one line", () => {
     expect(editMetadata(facts)).not.toContain("prompt");
     const xmp = editMetadata({ ...facts, prompt: 'Write "night"\nbelow' });
-    expect(xmp).toContain('retouch:prompt="Write &quot;night&quot; below"');
+    expect(xmp).toContain('retouch:prompt="Write &quot;night&quot;&#10;below"');
   });
 
   it("writes seed 0", () => expect(editMetadata({ ...facts, seed: 0 })).toContain('retouch:seed="0"'));

@@ -1,6 +1,5 @@
 /** Receipts: that of a job's result, for its owner, and the keys that sign them, for anybody. */
 import type { Static } from "typebox";
-import { receiptOf } from "../../jobs/job.ts";
 import type { PublicJwk } from "../../receipts/keys.ts";
 import { numberInQuery } from "../queries.ts";
 import { FAILURES, KEYLESS_FAILURES, KeySet, ReceiptReply } from "../replies.ts";
@@ -27,7 +26,8 @@ export function addReceiptRoutes(app: TypedApp, context: RouteContext): void {
     async (request, reply) => {
       const job = await context.jobs.find(idOf(request), request.keyId);
       if (job === undefined) return notFound(reply);
-      const receipt = job.result && receiptOf(job.result, numberInQuery(request.query.image, IMAGE));
+      const results = job.result?.images ?? [job.result];
+      const receipt = results[numberInQuery(request.query.image, IMAGE)]?.receipt;
       if (receipt === undefined) return reply.code(404).send({ error: "This job has no such receipt." });
       // As the row has it: nothing of it is undefined.
       return receipt as unknown as Static<typeof ReceiptReply>;
