@@ -14,7 +14,10 @@ import { openModel, PIPELINES } from "../pipelines/index.ts";
 import { type Pipeline, REFERENCE_CACHES, type ReferenceCache } from "../pipelines/pipeline.ts";
 import { checkpointName } from "../weights/checkpoint.ts";
 import { createSafetyChecker } from "../safety/checker.ts";
+import { MAX_IMAGES } from "../models/transformers/image-batch.ts";
 import { unlessAborted } from "./abort.ts";
+import type { BatchSpeeds } from "./batches/batch-speeds.ts";
+import { BATCH_CHOICES, type BatchChoice } from "./batches/batches.ts";
 import { userCacheFolder } from "../machine/cache-folder.ts";
 import { arithmeticOf, findCalibration } from "./calibration.ts";
 import { findBaseIn } from "./base-layers.ts";
@@ -89,6 +92,13 @@ export interface EngineOptions {
    */
   referenceCache?: ReferenceCache | undefined;
   /**
+   * How many images a run of the transformer takes, where it can take several: the images of an edit and both passes of a
+   * step's guidance. `auto` measures it while edits are made, 1 has all alone, 2 to 4 has so many together.
+   * Whatever it is, each image has the bits that it has alone.
+   * @default "auto"
+   */
+  batch?: BatchChoice | undefined;
+  /**
    * Bytes of encoded prompts and images that are kept in memory from edit to edit, up to what an edit leaves; the same
    * picture with another seed then begins with its first step. What nobody asked for in 30 minutes is dropped. 0 keeps
    * none.
@@ -152,6 +162,8 @@ export interface Engine {
   readonly arithmetic: string;
   /** What products of the largest network are computed in, and how fast each is; absent if that was no choice. */
   readonly products?: ChosenProducts | undefined;
+  /** What was found of runs with several images. */
+  readonly batches: Pick<BatchSpeeds, "found">;
   /** Digest of the checkpoint's configurations and of a sample of each weight, which names its calibration. */
   digest(): Promise<string>;
   /** How often an encoded prompt or image was found and made, and how many bytes are kept. */
@@ -201,6 +213,14 @@ export async function createEngine(
       min: 0,
       max: Number.MAX_SAFE_INTEGER,
       given: encodingCache,
+    });
+  }
+  const { batch = "auto" } = options;
+  if (batch !== "auto" && !(Number.isInteger(batch) && batch >= 1 && batch <= MAX_IMAGES)) {
+    throw invalid("oneOf", {
+      field: "batch",
+      choices: BATCH_CHOICES.join(", "),
+      given: JSON.stringify(batch),
     });
   }
   const { weights = "auto", cacheFolder, onConversion } = options;
@@ -255,6 +275,7 @@ export async function createEngine(
       onConversion,
       digest,
       encodings,
+      batch,
     },
   );
   const device = components.device!;
@@ -328,6 +349,7 @@ export async function createEngine(
     neededBytes,
     arithmetic: tools.arithmetic,
     products: components.products,
+    batches: components.batches.speeds,
     digest,
     get encodings() {
       return encodings.counts;
