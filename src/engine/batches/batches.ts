@@ -116,15 +116,15 @@ export function parseSpeeds(bytes: Uint8Array): ShapeSpeeds[] {
   return shapes.map((shape) => Object(shape) as ShapeSpeeds).filter(isShape);
 }
 
-const SIZES: readonly number[] = [1, ...BATCH_SIZES];
+const SIZES: ReadonlySet<number> = new Set([1, ...BATCH_SIZES]);
 
 function isShape({ shape, sizes, unequal }: ShapeSpeeds): boolean {
   if (typeof shape !== "string" || !Array.isArray(sizes) || !Array.isArray(unequal)) return false;
   const areSizes = sizes.every((one) => {
     const { size, seconds, runs } = Object(one) as ShapeSpeeds["sizes"][number];
-    return SIZES.includes(size) && seconds > 0 && Number.isInteger(runs) && runs > 0;
+    return SIZES.has(size) && seconds > 0 && Number.isInteger(runs) && runs > 0;
   });
-  return areSizes && unequal.every((size) => SIZES.includes(size as number));
+  return areSizes && unequal.every((size) => SIZES.has(size as number));
 }
 
 function parsed(bytes: Uint8Array): Record<string, unknown> {
