@@ -3,31 +3,27 @@
  * they are needed (`residency.ts`).
  */
 import { userCacheFolder } from "../machine/cache-folder.ts";
-import { AdapterInputs, type Adapters } from "../models/adapters.ts";
-import type { Outputs } from "../models/count.ts";
+import type { Adapters } from "../models/adapters.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";
 import { preparedWeights } from "../quantize/prepare.ts";
-import { MAX_IMAGES } from "../models/transformers/image-batch.ts";
-import type { ProductImages } from "../onnx/forms/products.ts";
-import { inputNamed } from "../onnx/graph.ts";
-import { sizeAlong } from "../onnx/ops.ts";
 import { DeviceMemory } from "../runtime/device-memory.ts";
 import { formsIn } from "../runtime/load.ts";
 import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
 import { unusedNotice } from "../weights/unused-keys.ts";
 import type { WeightOptions, WeightSet } from "../weights/weight-set.ts";
 import type { ChosenDevice, SettleDevice } from "./choose-device.ts";
-import { type BatchChoice, Batches } from "./batches/batches.ts";
-import { Component, type ComponentDefinition, type ComponentSource } from "./component.ts";
+import type { BatchChoice, Batches } from "./batches/batches.ts";
+import type { Component } from "./component.ts";
+import { batchesOf, componentOf } from "./component-graphs.ts";
 import { exactly } from "./exact-weights.ts";
 import type { EncodingCache } from "./encodings.ts";
 import { type EditExtent, squareEdit, usualEdit } from "./extent.ts";
 import { checkMemory } from "./memory-check.ts";
 import { isResident, type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts";
 import type { ComponentRunner, Model } from "./model.ts";
-import { type ChosenProducts, chooseProducts, isExact, productsText, withChosen } from "./product-choice.ts";
+import { type ChosenProducts, chooseProducts } from "./product-choice.ts";
 import { Residency } from "./residency.ts";
-import { chooseKinds, kindsText, type WeightsChoice } from "./weights-choice.ts";
+import { chooseKinds, type WeightsChoice } from "./weights-choice.ts";
 
 export interface ComponentOptions extends Pick<WeightOptions, "accuracyLevel"> {
   /** Memory the process may take. @default no limit */
@@ -329,60 +325,4 @@ async function chosenProducts(
     cacheFolder,
     digest,
   });
-}
-
-/** Where a network that takes several images sees how many. */
-const imagesOf = (outputs: Outputs): ProductImages => ({
-  count: sizeAlong(inputNamed(outputs, "latents"), 0),
-  most: MAX_IMAGES,
-});
-
-/**
- * Only on the CPU: nobody has compared the bits that other devices give an image of several, and at the sizes that are worth
- * one, a single image fills them.
- */
-function batchesOf(
-  { components }: Model,
-  { device = "cpu", threads }: RuntimeOptions,
-  {
-    batch = 1,
-    kinds,
-    products,
-    digest,
-    cacheFolder = userCacheFolder(),
-  }: ComponentOptions & { kinds: NetworkKinds; products: ChosenProducts | undefined },
-): Batches {
-  if (device !== "cpu" || !components.some(({ takesBatches }) => takesBatches)) return Batches.none();
-  const arithmetic = [kindsText(kinds), (products && productsText(products)) ?? []].flat().join(" ");
-  return Batches.of(batch, digest && { cacheFolder, digest, threads, arithmetic });
-}
-
-function componentOf(
-  definition: ComponentDefinition,
-  weights: WeightSet,
-  runtime: RuntimeOptions,
-  {
-    isAdaptable,
-    isBatched,
-    products,
-  }: { isAdaptable: boolean; isBatched: boolean; products: ChosenProducts | undefined },
-): Component {
-  const adapterInputs =
-    isAdaptable && definition.isAdaptable ? new AdapterInputs(definition.loraName) : undefined;
-  const { computeType } = runtime;
-  const build = (hasSeveral: boolean): Outputs =>
-    definition.build(weights.scope("", adapterInputs), { computeType, hasSeveral });
-  const { areOutputsHeld } = definition;
-  const source = { weights, runtime, adapterInputs, areOutputsHeld };
-  const graphs = (
-    outputs: Outputs,
-    images?: ProductImages,
-  ): Pick<ComponentSource, "outputs" | "exactOutputs"> =>
-    products === undefined || isExact(products)
-      ? { outputs }
-      : { outputs: withChosen(outputs, definition, products, images), exactOutputs: outputs };
-  const graph = graphs(build(false));
-  if (!isBatched || !definition.takesBatches) return new Component(definition.name, { ...source, ...graph });
-  const several = build(true);
-  return new Component(definition.name, { ...source, ...graph, several: graphs(several, imagesOf(several)) });
 }

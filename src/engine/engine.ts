@@ -14,16 +14,16 @@ import { openModel, PIPELINES } from "../pipelines/index.ts";
 import { type Pipeline, REFERENCE_CACHES, type ReferenceCache } from "../pipelines/pipeline.ts";
 import { checkpointName } from "../weights/checkpoint.ts";
 import { createSafetyChecker } from "../safety/checker.ts";
-import { MAX_IMAGES } from "../models/transformers/image-batch.ts";
 import { unlessAborted } from "./abort.ts";
 import type { BatchSpeeds } from "./batches/batch-speeds.ts";
-import { BATCH_CHOICES, type BatchChoice } from "./batches/batches.ts";
+import type { BatchChoice } from "./batches/batches.ts";
 import { userCacheFolder } from "../machine/cache-folder.ts";
 import { arithmeticOf, findCalibration } from "./calibration.ts";
 import { findBaseIn } from "./base-layers.ts";
 import { type ChosenDevice, chooseDevice } from "./choose-device.ts";
 import { Components } from "./components.ts";
 import { ENCODING_CACHE_BYTES, EncodingCache, type EncodingCounts } from "./encodings.ts";
+import { checkNumbers } from "./engine-numbers.ts";
 import type { EditScale } from "./estimate.ts";
 import { checkpointDigest, readEnvironment } from "./identity.ts";
 import type { NetworkKinds } from "./memory-plan.ts";
@@ -199,30 +199,8 @@ export async function createEngine(
   pipelines: readonly Pipeline[] = PIPELINES,
 ): Promise<Engine> {
   const { checkpoint: folder = SHIPPED_CHECKPOINT, threads = 0, maxPixels, memoryLimit } = options;
-  if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
-    throw invalid("range", { field: "threads", wanted: "a whole number", min: 0, max: 1024, given: threads });
-  }
-  if (memoryLimit !== undefined && !(memoryLimit > 0)) {
-    throw invalid("above", { field: "memoryLimit", min: 0, given: memoryLimit });
-  }
-  const { encodingCache = ENCODING_CACHE_BYTES } = options;
-  if (!Number.isSafeInteger(encodingCache) || encodingCache < 0) {
-    throw invalid("range", {
-      field: "encodingCache",
-      wanted: "a whole number of bytes",
-      min: 0,
-      max: Number.MAX_SAFE_INTEGER,
-      given: encodingCache,
-    });
-  }
-  const { batch = "auto" } = options;
-  if (batch !== "auto" && !(Number.isInteger(batch) && batch >= 1 && batch <= MAX_IMAGES)) {
-    throw invalid("oneOf", {
-      field: "batch",
-      choices: BATCH_CHOICES.join(", "),
-      given: JSON.stringify(batch),
-    });
-  }
+  const { encodingCache = ENCODING_CACHE_BYTES, batch = "auto" } = options;
+  checkNumbers({ threads, memoryLimit, encodingCache, batch });
   const { weights = "auto", cacheFolder, onConversion } = options;
   if (!WEIGHTS_CHOICES.includes(weights)) {
     throw invalid("oneOf", {

@@ -1,6 +1,7 @@
 /** Whether runs of the transformer take several images, as it was chosen or measured on this machine, for one checkpoint. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { invalid } from "../../errors.ts";
 import { writeFileAtomically } from "../../files/write-atomically.ts";
 import { readProcessor } from "../../machine/processor.ts";
 import { runtimeVersion } from "../../runtime/onnxruntime.ts";
@@ -15,7 +16,7 @@ import { BATCH_SIZES, BatchSpeeds, type ShapeSpeeds } from "./batch-speeds.ts";
  */
 export type BatchChoice = "auto" | number;
 
-export const BATCH_CHOICES: readonly string[] = [
+const BATCH_CHOICES: readonly string[] = [
   "auto",
   ...Array.from({ length: MAX_IMAGES }, (_, index) => String(index + 1)),
 ];
@@ -25,6 +26,12 @@ const VERSION = 1;
 const MAX_BYTES = 1 << 20;
 /** Sizes of images that are remembered of a checkpoint: the latest ones. */
 const MAX_SHAPES = 200;
+
+/** @throws RetouchError INVALID_PARAMETER for what is no choice */
+export function checkBatch(batch: BatchChoice): void {
+  if (batch === "auto" || (Number.isInteger(batch) && batch >= 1 && batch <= MAX_IMAGES)) return;
+  throw invalid("oneOf", { field: "batch", choices: BATCH_CHOICES.join(", "), given: JSON.stringify(batch) });
+}
 
 export interface BatchFileOptions {
   cacheFolder: string;

@@ -96,7 +96,9 @@ it("measures sizes by turns, then takes the fastest, and remembers it", () => {
     turns.push(size);
     speeds.ran("a", size, seconds[size]);
   }
-  expect(turns.toSorted()).toEqual([1, 2, 4].flatMap((size) => new Array<number>(RUNS_OF_SIZE).fill(size)));
+  expect(turns.toSorted()).toEqual(
+    [1, 2, 4].flatMap((size) => Array.from({ length: RUNS_OF_SIZE }, () => size)),
+  );
   expect([4, 3, 2, 1].map((most) => speeds.next("a", most))).toEqual([2, 2, 2, 1]);
   const next = new BatchSpeeds();
   next.learn(speeds.found);
