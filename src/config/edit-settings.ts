@@ -107,6 +107,12 @@ export const ENGINE = {
     "64MB",
     "Memory in which each engine keeps encoded prompts and images, separately for each API key; 0 keeps none.",
   ),
+  batch: required(
+    "RETOUCH_BATCH",
+    choice("auto", "1", "2", "3", "4"),
+    "auto",
+    "Images of one job that a run of the transformer takes, both passes of a guided step among them: as many as was measured to be faster on this processor, or 1, or up to so many. No result changes by it.",
+  ),
   workers: required(
     "RETOUCH_WORKERS",
     integer(0, 64),

@@ -19,6 +19,8 @@ export type WeightsKind = (typeof WEIGHTS_KINDS)[number];
 export interface BuildOptions {
   /** The type the largest network computes in, if it has a choice. @default "float32" */
   computeType?: ComputeType | undefined;
+  /** Whether a run takes several images, if the network can; otherwise it takes one. @default false */
+  hasSeveral?: boolean | undefined;
 }
 
 /** A network as data: everything the engine knows about it. */
@@ -36,6 +38,8 @@ export interface ComponentDefinition {
   readonly loraName?: (key: string) => string;
   /** Whether it can process an image in overlapping tiles. */
   readonly isTiled?: boolean;
+  /** Whether it can be built to take several images a run. @default false */
+  readonly takesBatches?: boolean;
   /** Whether only other networks read its outputs, which then need not leave the device. */
   readonly areOutputsHeld?: boolean;
   /** Its inputs that are new in each run of an edit; the others may stay on a device from the first run on. @default all */
@@ -89,6 +93,8 @@ export interface ComponentSource {
   exactOutputs?: Outputs | undefined;
   weights: WeightSet;
   runtime: RuntimeOptions;
+  /** The same graphs for several images a run, of a network that takes them. */
+  several?: Pick<ComponentSource, "outputs" | "exactOutputs"> | undefined;
   /** Set if the graph was built to take adapters. */
   adapterInputs?: AdapterInputs | undefined;
   /** As in {@link ComponentDefinition}. */
@@ -100,6 +106,9 @@ export class Component {
   readonly adapterInputs: AdapterInputs | undefined;
   readonly #source: ComponentSource;
   #session: Session | undefined;
+  /** That of the graph for several images: the one for a single image loses no time to what only several need. */
+  #several: Session | undefined;
+  #isSeveralExact = false;
   /** The largest that it has been asked to run with. */
   #sizes: Sizes = {};
   /** In how many turns attention takes its queries for these, and in how many where it is loaded. */
@@ -116,7 +125,7 @@ export class Component {
   }
 
   get isLoaded(): boolean {
-    return this.#session !== undefined;
+    return this.#session !== undefined || this.#several !== undefined;
   }
 
   /** Says which sizes the graph's named dimensions will have in the next runs. */
@@ -153,8 +162,26 @@ export class Component {
     return this.#session;
   }
 
+  /** The same for runs with several images, of a network that takes them. @throws RetouchError RUNTIME_FAILED */
+  async loadSeveral(): Promise<Session> {
+    const { several, weights, runtime } = this.#source;
+    if (this.#isExact !== this.#isSeveralExact) await this.releaseSeveral();
+    const network = this.#isExact ? several!.exactOutputs! : several!.outputs;
+    this.#several ??= await loadSession(network, weights, runtime, this.#sizes);
+    this.#isSeveralExact = this.#isExact;
+    return this.#several;
+  }
+
+  /** Frees the memory of the graph for several images. */
+  async releaseSeveral(): Promise<void> {
+    const session = this.#several;
+    this.#several = undefined;
+    await session?.dispose();
+  }
+
   /** Frees its memory. */
   async release(): Promise<void> {
+    await this.releaseSeveral();
     const session = this.#session;
     this.#session = undefined;
     await session?.dispose();

@@ -3,7 +3,7 @@
  * they are needed (`residency.ts`).
  */
 import { userCacheFolder } from "../machine/cache-folder.ts";
-import { AdapterInputs, type Adapters } from "../models/adapters.ts";
+import type { Adapters } from "../models/adapters.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";
 import { preparedWeights } from "../quantize/prepare.ts";
 import { DeviceMemory } from "../runtime/device-memory.ts";
@@ -12,14 +12,16 @@ import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
 import { unusedNotice } from "../weights/unused-keys.ts";
 import type { WeightOptions, WeightSet } from "../weights/weight-set.ts";
 import type { ChosenDevice, SettleDevice } from "./choose-device.ts";
-import { Component, type ComponentDefinition } from "./component.ts";
+import type { BatchChoice, Batches } from "./batches/batches.ts";
+import type { Component } from "./component.ts";
+import { batchesOf, componentOf } from "./component-graphs.ts";
 import { exactly } from "./exact-weights.ts";
 import type { EncodingCache } from "./encodings.ts";
 import { type EditExtent, squareEdit, usualEdit } from "./extent.ts";
 import { checkMemory } from "./memory-check.ts";
-import { type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts";
+import { isResident, type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts";
 import type { ComponentRunner, Model } from "./model.ts";
-import { type ChosenProducts, chooseProducts, isExact, withChosen } from "./product-choice.ts";
+import { type ChosenProducts, chooseProducts } from "./product-choice.ts";
 import { Residency } from "./residency.ts";
 import { chooseKinds, type WeightsChoice } from "./weights-choice.ts";
 
@@ -44,6 +46,8 @@ export interface ComponentOptions extends Pick<WeightOptions, "accuracyLevel"> {
    * are then computed in what is measured to be fast and exact enough. @default float32 throughout
    */
   digest?: (() => Promise<string>) | undefined;
+  /** How many images a run of the largest network takes, where it can take several. @default 1 */
+  batch?: BatchChoice | undefined;
   /** Gets the room that edits leave. @default none is kept */
   encodings?: Pick<EncodingCache, "fit"> | undefined;
 }
@@ -59,6 +63,7 @@ export class Components implements ComponentRunner {
   readonly device: ChosenDevice | undefined;
   /** What products of the largest network are computed in; absent where there was no choice. */
   readonly products: ChosenProducts | undefined;
+  readonly batches: Batches;
   readonly #model: Model;
   readonly #components: ReadonlyMap<string, Component>;
   readonly #residency: Residency;
@@ -83,6 +88,7 @@ export class Components implements ComponentRunner {
       notices: readonly string[];
       device: ChosenDevice | undefined;
       products: ChosenProducts | undefined;
+      batches: Batches;
       maxTensorBytes: number;
       encodings: ComponentOptions["encodings"];
     },
@@ -90,6 +96,7 @@ export class Components implements ComponentRunner {
     this.notices = options.notices;
     this.device = options.device;
     this.products = options.products;
+    this.batches = options.batches;
     this.#model = model;
     this.#components = new Map(components.map((component) => [component.name, component]));
     this.kinds = options.kinds;
@@ -121,9 +128,11 @@ export class Components implements ComponentRunner {
     const settled: RuntimeOptions = { ...runtime, ...(device && runtimeOf(device)) };
     const prepared = weightsFor(settled, stored, options);
     const products = await chosenProducts(model, { kinds, prepared, runtime: settled }, options);
+    const batches = batchesOf(model, settled, { ...options, kinds, products });
     const components = model.components.map((definition) =>
       componentOf(definition, prepared.get(definition.weights)!, settled, {
         isAdaptable,
+        isBatched: batches.most > 1,
         products: definition.trial?.isTimed ? products : undefined,
       }),
     );
@@ -139,6 +148,7 @@ export class Components implements ComponentRunner {
       notices,
       device,
       products,
+      batches,
       memory,
       encodings: options.encodings,
       maxTensorBytes: formsIn(settled).maxTensorBytes,
@@ -167,10 +177,25 @@ export class Components implements ComponentRunner {
     return [...this.#components.values()].map((component) => component.graph());
   }
 
-  async prepare(edit: EditExtent): Promise<void> {
-    this.#plan = this.#planWith(checkMemory, edit);
+  async prepare(edit: EditExtent): Promise<number> {
+    const most = Math.min(edit.atOnce ?? 1, this.batches.most);
+    if (most > 1) await this.batches.ready();
+    const atOnce = this.#roomFor(edit, most);
+    this.#plan = this.#planWith(checkMemory, { ...edit, atOnce });
     this.#fit(edit);
+    if (atOnce === 1 && this.#roomFor(edit, 2) === 1) {
+      for (const component of this.#components.values()) await component.releaseSeveral();
+    }
     await this.#residency.follow(this.#plan);
+    return atOnce;
+  }
+
+  /** How many images a run has room for, of so many, while all networks stay loaded. */
+  #roomFor(edit: EditExtent, most: number): number {
+    for (let atOnce = most; atOnce > 1; atOnce -= 1) {
+      if (isResident(this.#planWith(planMemory, { ...edit, atOnce }), this.#limitBytes)) return atOnce;
+    }
+    return 1;
   }
 
   /** Encodings get what the edit leaves, so they never keep one from running. */
@@ -193,10 +218,12 @@ export class Components implements ComponentRunner {
     name: string,
     inputs: Readonly<Record<string, Tensor>>,
     adapters: Adapters = NO_ADAPTERS,
+    { hasSeveral = false }: { hasSeveral?: boolean } = {},
   ): Promise<Record<string, Tensor>> {
     if (!this.#isAdaptable && adapters.size > 0) throw new Error("These networks take no adapters.");
     const component = this.#components.get(name)!;
     const adapted = await this.#adapterInputs(component, adapters);
+    if (hasSeveral) return this.#residency.runSeveral(component, { ...inputs, ...adapted });
     const take = (outputs: Record<string, Tensor>): Promise<Record<string, Tensor>> =>
       this.#memory.take(outputs);
     return this.#residency.run(component, { ...inputs, ...adapted }, take);
@@ -217,6 +244,7 @@ export class Components implements ComponentRunner {
 
   async dispose(): Promise<void> {
     await this.#residency.dispose();
+    await this.batches.kept();
     await this.#memory.dispose();
   }
 
@@ -301,28 +329,5 @@ async function chosenProducts(
     usual: edit,
     cacheFolder,
     digest,
-  });
-}
-
-function componentOf(
-  definition: ComponentDefinition,
-  weights: WeightSet,
-  runtime: RuntimeOptions,
-  { isAdaptable, products }: { isAdaptable: boolean; products: ChosenProducts | undefined },
-): Component {
-  const adapterInputs =
-    isAdaptable && definition.isAdaptable ? new AdapterInputs(definition.loraName) : undefined;
-  const outputs = definition.build(weights.scope("", adapterInputs), {
-    computeType: runtime.computeType,
-  });
-  const { areOutputsHeld } = definition;
-  const source = { weights, runtime, adapterInputs, areOutputsHeld };
-  if (products === undefined || isExact(products)) {
-    return new Component(definition.name, { ...source, outputs });
-  }
-  return new Component(definition.name, {
-    ...source,
-    outputs: withChosen(outputs, definition, products),
-    exactOutputs: outputs,
   });
 }

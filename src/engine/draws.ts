@@ -2,6 +2,7 @@
 import { invalid } from "../errors.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
 import { type GivenTensors, hasTensors, latentsOf } from "./given-tensors.ts";
+import type { DrawState } from "../sampling/draw-state.ts";
 import type { Draw, EditOutcome, EditStep } from "./model.ts";
 import { type ResolvedRequest, seedAt } from "./request.ts";
 
@@ -20,17 +21,18 @@ export function drawsOf({ seed, numImages = 1 }: ResolvedRequest, given: GivenTe
 }
 
 /** How far an edit is over all of its images. */
-export const stepOfAll = ({
-  step,
-  of,
-  image = 0,
-  numImages = 1,
-}: StepPlace): { step: number; of: number } => ({
-  step: image * of + step,
-  of: numImages * of,
-});
+export function stepOfAll({ step, of, image = 0, numImages = 1, drawn }: StepPlace): {
+  step: number;
+  of: number;
+} {
+  return { step: drawn ? stepsTaken(drawn, of) : image * of + step, of: numImages * of };
+}
 
-type StepPlace = Pick<EditStep, "step" | "of" | "image" | "numImages">;
+type StepPlace = Pick<EditStep, "step" | "of" | "image" | "numImages" | "drawn">;
+
+/** Steps of all images up to a state. @param of steps of each */
+export const stepsTaken = ({ finished, states }: DrawState, of: number): number =>
+  states.reduce((sum, { step }) => sum + step, finished.length * of);
 
 /** What an edit returns. If `onStep` fails, it does too, where it waits: so it frees what it holds. */
 export async function followed(

@@ -1,7 +1,7 @@
 /** The states of one edit: the one that it goes on from, if any, and those that it hands out as it goes. */
 import { messageOf } from "../errors.ts";
 import type { DrawState } from "../sampling/draw-state.ts";
-import { stepOfAll } from "./draws.ts";
+import { stepOfAll, stepsTaken } from "./draws.ts";
 import type { EditStep } from "./model.ts";
 import {
   decodeState,
@@ -59,7 +59,7 @@ export interface EditStates {
 /** Never fails for a state that cannot be used: the edit then starts from the beginning, and `onResume` says why. */
 export async function createEditStates(options: EditStatesOptions): Promise<EditStates> {
   const { numSteps, numImages = 1, onResume, onState } = options;
-  const stepOf = ({ step, finished }: EditState): number => finished.length * numSteps + step;
+  const stepOf = (state: EditState): number => stepsTaken(drawnOf(state), numSteps);
   const found = await usableState(options);
   let shape: readonly number[] | undefined;
   let resumed: EditState | undefined;
@@ -81,10 +81,12 @@ export async function createEditStates(options: EditStatesOptions): Promise<Edit
         const [there, wanted] = [found.latentShape, latentShape].map((one) => `[${one.join(", ")}]`);
         onResume?.({ kind: "refused", reason: `has latents ${there} where ${wanted} are wanted` });
       }
-      return resumed && { finished: resumed.finished, state: resumed };
+      return resumed && drawnOf(resumed);
     },
     async offer(done) {
-      const { step, of, seconds, state, finished = [] } = done;
+      const { step, of, seconds, state: own } = done;
+      const { finished, states } = done.drawn ?? { finished: [], states: own ? [own] : [] };
+      const [state, ...others] = states;
       if (onState === undefined || state === undefined || shape === undefined) return;
       const latentShape = shape;
       const encode = async (): Promise<Uint8Array> =>
@@ -93,6 +95,7 @@ export async function createEditStates(options: EditStatesOptions): Promise<Edit
           of: numSteps,
           numImages,
           finished,
+          others,
           latentShape,
           edit: await options.edit(),
           environment: await options.environment(),
@@ -110,6 +113,11 @@ export async function createEditStates(options: EditStatesOptions): Promise<Edit
     },
   };
 }
+
+const drawnOf = (state: EditState): DrawState => ({
+  finished: state.finished,
+  states: [state, ...state.others],
+});
 
 /** A state of the same edit. */
 async function usableState(options: EditStatesOptions): Promise<EditState | undefined> {

@@ -1,5 +1,6 @@
 /** The options of an engine that are numbers or words, checked before anything is read. */
 import { invalid } from "../errors.ts";
+import { type BatchChoice, checkBatch } from "./batches/batches.ts";
 import { REFERENCE_CACHES } from "../pipelines/pipeline.ts";
 import { WEIGHTS_CHOICES } from "./weights-choice.ts";
 
@@ -8,6 +9,7 @@ interface CheckedOptions {
   threads: number;
   memoryLimit: number | undefined;
   encodingCache: number;
+  batch: BatchChoice;
   weights: string;
   referenceCache: string | undefined;
 }
@@ -17,6 +19,7 @@ export function checkEngineOptions({
   threads,
   memoryLimit,
   encodingCache,
+  batch,
   weights,
   referenceCache,
 }: CheckedOptions): void {
@@ -35,6 +38,7 @@ export function checkEngineOptions({
       given: encodingCache,
     });
   }
+  checkBatch(batch);
   const chosen = [
     ["weights", WEIGHTS_CHOICES, weights],
     ["referenceCache", REFERENCE_CACHES, referenceCache],

@@ -17,6 +17,8 @@ import type { Pipeline, ReferenceCache } from "../pipelines/pipeline.ts";
 import { checkpointName } from "../weights/checkpoint.ts";
 import { type CheckerIdentity, createSafetyChecker } from "../safety/checker.ts";
 import { unlessAborted } from "./abort.ts";
+import type { BatchSpeeds } from "./batches/batch-speeds.ts";
+import type { BatchChoice } from "./batches/batches.ts";
 import { userCacheFolder } from "../machine/cache-folder.ts";
 import { arithmeticOf, findCalibration } from "./calibration.ts";
 import { findBaseIn } from "./base-layers.ts";
@@ -93,6 +95,13 @@ export interface EngineOptions {
    */
   referenceCache?: ReferenceCache | undefined;
   /**
+   * How many images a run of the transformer takes, where it can take several: the images of an edit and both passes of a
+   * step's guidance. `auto` measures it while edits are made, 1 has all alone, 2 to 4 has so many together.
+   * Whatever it is, each image has the bits that it has alone.
+   * @default "auto"
+   */
+  batch?: BatchChoice | undefined;
+  /**
    * Bytes of encoded prompts and images that are kept in memory from edit to edit, up to what an edit leaves; the same
    * picture with another seed then begins with its first step. What nobody asked for in 30 minutes is dropped. 0 keeps
    * none.
@@ -166,6 +175,8 @@ export interface Engine {
   readonly arithmetic: string;
   /** What products of the largest network are computed in, and how fast each is; absent if that was no choice. */
   readonly products?: ChosenProducts | undefined;
+  /** What was found of runs with several images. */
+  readonly batches: Pick<BatchSpeeds, "found">;
   /** Digest of the checkpoint's configurations and of a sample of each weight, which names its calibration. */
   digest(): Promise<string>;
   /** What the safety checker is, if it is on. @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID */
@@ -204,9 +215,9 @@ export async function createEngine(
   pipelines: readonly Pipeline[] = PIPELINES,
 ): Promise<Engine> {
   const { checkpoint: folder = SHIPPED_CHECKPOINT, threads = 0, maxPixels, memoryLimit } = options;
-  const { encodingCache = ENCODING_CACHE_BYTES, weights = "auto", cacheFolder, onConversion } = options;
-  const { referenceCache } = options;
-  checkEngineOptions({ threads, memoryLimit, encodingCache, weights, referenceCache });
+  const { encodingCache = ENCODING_CACHE_BYTES, batch = "auto", weights = "auto" } = options;
+  const { cacheFolder, onConversion, referenceCache } = options;
+  checkEngineOptions({ threads, memoryLimit, encodingCache, batch, weights, referenceCache });
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
   const {
     isPromptInMetadata = false,
@@ -250,6 +261,7 @@ export async function createEngine(
       onConversion,
       digest,
       encodings,
+      batch,
     },
   );
   const device = components.device!;
@@ -329,6 +341,7 @@ export async function createEngine(
     neededBytes,
     arithmetic: tools.arithmetic,
     products: components.products,
+    batches: components.batches.speeds,
     digest,
     checkerIdentity: async () => checker?.identity(),
     get encodings() {

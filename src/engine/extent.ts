@@ -18,6 +18,8 @@ export interface EditExtent {
   loraBytes?: number | undefined;
   /** Bytes of encodings that are kept from edit to edit. @default 0 */
   encodingBytes?: number | undefined;
+  /** Images that a run of the transformer takes. @default 1 */
+  atOnce?: number | undefined;
   /** Size of the result. @default one that counts as nothing beside the networks */
   result?: Size | undefined;
   /** How many results there are. @default 1 */

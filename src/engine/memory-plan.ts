@@ -97,7 +97,9 @@ function planInTiles(
 ): MemoryPlan {
   const needs = model.components.map((component) => {
     const needed = needsOf(component, kindOf(component, kinds), component.workingBytes(edit, tileSide));
-    return [component.name, needed] as const;
+    // The graph for several images is loaded beside the one for a single image.
+    const copies = component.takesBatches && (edit.atOnce ?? 1) > 1 ? 2 : 1;
+    return [component.name, { ...needed, privateBytes: copies * needed.privateBytes }] as const;
   });
   const all = needs.map(([, one]) => one);
   const { loraBytes = 0, encodingBytes = 0 } = edit;

@@ -8,8 +8,9 @@ import type { Adapters } from "../models/adapters.ts";
 import type { Tensor } from "../runtime/session.ts";
 import type { ReuseBudget } from "../sampling/reuse.ts";
 import type { ReuseTally } from "../sampling/sampler.ts";
-import type { DrawState, FinishedLatents } from "../sampling/draw-state.ts";
+import type { DrawState } from "../sampling/draw-state.ts";
 import type { SamplerState } from "../sampling/state.ts";
+import type { Batches } from "./batches/batches.ts";
 import type { ComponentDefinition } from "./component.ts";
 import type { Encodings } from "./encodings.ts";
 import type { BatchPlace } from "../sampling/noise.ts";
@@ -54,17 +55,22 @@ export interface ComponentRunner {
   readonly tileSide: number | undefined;
   /**
    * Plans the memory of an edit, before any network runs for it.
+   * @returns how many images a run of the transformer may take, of those that the edit wants
    * @throws RetouchError MEMORY_INSUFFICIENT
    */
-  prepare(edit: EditExtent): Promise<void>;
+  prepare(edit: EditExtent): Promise<number>;
+  /** Whether networks that take several images run with more than one. */
+  readonly batches: Batches;
   /**
    * Runs a network by its component's name.
    * @param adapters what LoRAs add to its layers, by layer key; the same ones until `free`
+   * @param options.hasSeveral whether the inputs are those of several images, of a network that takes them @default false
    */
   run(
     name: string,
     inputs: Readonly<Record<string, Tensor>>,
     adapters?: Adapters,
+    options?: { hasSeveral?: boolean },
   ): Promise<Record<string, Tensor>>;
   /**
    * Inputs that networks read where they are from now on: on a device with a memory of its own they travel once, however
@@ -118,7 +124,7 @@ export interface EditorOptions {
   /**
    * Gives the state in which an earlier run of the same edit was interrupted, if there is one whose latents have this
    * shape. A recipe that can go on from a state asks once, before its first step; it draws the images after those that were
-   * finished, and of the first of them takes the steps after `step` only.
+   * finished, and of those that have states takes the steps after `step` only.
    */
   resume?: ((latentShape: readonly number[]) => DrawState | undefined) | undefined;
 }
@@ -149,8 +155,8 @@ export interface EditStep {
   image?: number | undefined;
   /** How many are made. @default 1 */
   numImages?: number | undefined;
-  /** Those before it. @default none */
-  finished?: readonly FinishedLatents[] | undefined;
+  /** Where all of them stand after this step; images may be drawn side by side. @default this image is the only one */
+  drawn?: DrawState | undefined;
   /** Seconds since the first step of the first image began; of a resumed edit, since its first step after the interruption. */
   seconds: number;
   /** The target's packed latents after this step, [L, C]. */

@@ -12,6 +12,7 @@ import {
   type KernelOf,
   type MatrixShape,
   PRODUCT_KERNELS,
+  type ProductImages,
   type ProductKernel,
   roundableProducts,
   withProducts,
@@ -98,12 +99,13 @@ export function productsText({ shapes }: ChosenProducts): string | undefined {
   return kernels.length > 0 ? kernels.join("; ") : undefined;
 }
 
-/** The network with the chosen kernels. */
+/** The network with the chosen kernels. @param images if it takes several a run */
 export const withChosen = (
   outputs: Outputs,
   definition: Pick<ComponentDefinition, "isRoundable">,
   chosen: ChosenProducts,
-): Outputs => withProducts(outputs, roundableOf(definition), kernelOf(chosen));
+  images?: ProductImages,
+): Outputs => withProducts(outputs, roundableOf(definition), kernelOf(chosen), images);
 
 const kernelOf =
   ({ shapes }: ChosenProducts): KernelOf =>

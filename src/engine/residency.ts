@@ -56,6 +56,11 @@ export class Residency {
     return this.#inTurn(async () => take(await (await this.#loaded(component)).run(inputs)));
   }
 
+  /** Runs a network that takes several images, with several; only while all networks stay loaded. */
+  runSeveral(component: Component, inputs: Readonly<Tensors>): Promise<Tensors> {
+    return this.#inTurn(async () => (await component.loadSeveral()).run(inputs));
+  }
+
   /** Releases every network, once the running one has finished. */
   dispose(): Promise<void> {
     return this.#inTurn(async () => {

@@ -7,7 +7,7 @@ import { RetouchError } from "../errors.ts";
 import { safetensorsNameOf } from "../onnx/dtype.ts";
 import type { ReuseTally } from "../sampling/sampler.ts";
 import type { DrawState } from "../sampling/draw-state.ts";
-import type { SamplerState, StateArray } from "../sampling/state.ts";
+import type { SamplerState, StateArray, StateMemory } from "../sampling/state.ts";
 import { parseSafetensors, type StoredTensor } from "../weights/safetensors.ts";
 import { elements } from "../weights/tensor-file.ts";
 
@@ -20,6 +20,8 @@ export const ENVIRONMENT_FACTS = ["build", "runtime", "device", "processor", "we
 
 /** `step`, `latents` and `memory` are of the image after those that are finished. */
 export interface EditState extends SamplerState, Pick<DrawState, "finished"> {
+  /** Of the images after that one, one after the other, as far as they have begun. */
+  others: readonly SamplerState[];
   /** Steps of each image. */
   of: number;
   /** Images of the whole edit. */
@@ -39,6 +41,7 @@ const VERSION = "1";
 const LATENTS = "latents";
 const MEMORY = "memory.";
 const FINISHED = "finished.";
+const OTHER = "other.";
 /** The published model's latents at 1024 * 1024 take 1 MiB an image; a cache may remember some hundred times as much. */
 export const MAX_STATE_BYTES = 100 * 2 ** 20;
 
@@ -50,6 +53,13 @@ export function encodeState(state: EditState): Uint8Array {
     ...state.finished.map(({ latents: data }, index): [string, StateArray] => [
       FINISHED + index,
       { data, shape: state.latentShape },
+    ]),
+    ...state.others.flatMap(({ latents, memory }, index): [string, StateArray][] => [
+      [`${OTHER}${index}.${LATENTS}`, { data: latents, shape: state.latentShape }],
+      ...Object.entries(memory).map(([name, array]): [string, StateArray] => [
+        `${OTHER}${index}.${MEMORY}${name}`,
+        array,
+      ]),
     ]),
   ];
   let offset = 0;
@@ -73,6 +83,7 @@ export function encodeState(state: EditState): Uint8Array {
       numImages: String(state.numImages),
       finished: JSON.stringify(state.finished.map(({ reuse }) => reuse ?? null)),
     }),
+    ...(state.others.length > 0 && { others: JSON.stringify(state.others.map((other) => other.step)) }),
   };
   metadata["sha256"] = digestOf(
     metadata,
@@ -105,21 +116,42 @@ export function decodeState(bytes: Uint8Array): EditState {
   const numImages = Number(metadata.get("numImages") ?? 1);
   const tallies = JSON.parse(metadata.get("finished") ?? "[]") as (ReuseTally | null)[];
   if (!(tallies.length < numImages)) throw new Error(`has ${tallies.length} finished images of ${numImages}`);
-  const memory = arrays.filter(([name]) => name.startsWith(MEMORY));
+  const steps = JSON.parse(metadata.get("others") ?? "[]") as number[];
+  if (!(tallies.length + 1 + steps.length <= numImages)) {
+    throw new Error(`has ${steps.length + 1} images besides ${tallies.length} of ${numImages}`);
+  }
+  const memoryOf = (prefix: string): StateMemory =>
+    Object.fromEntries(
+      arrays
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([name, array]) => [name.slice(prefix.length), array]),
+    );
+  const latentsOf = (name: string, image: number): Float32Array => {
+    const drawn = arrays.find(([other]) => other === name)?.[1];
+    if (isLatents(drawn) && drawn.data.length === latents.data.length) return drawn.data;
+    throw new Error(`has no latents of image ${image}`);
+  };
   return {
     step,
     of,
     numImages,
-    finished: tallies.map((reuse, index) => {
-      const drawn = arrays.find(([name]) => name === FINISHED + index)?.[1];
-      if (!isLatents(drawn) || drawn.data.length !== latents.data.length) {
-        throw new Error(`has no latents of image ${index + 1}`);
+    finished: tallies.map((reuse, index) => ({
+      latents: latentsOf(FINISHED + index, index + 1),
+      reuse: reuse ?? undefined,
+    })),
+    others: steps.map((otherStep, index) => {
+      if (!Number.isInteger(otherStep) || otherStep < 1 || otherStep > of) {
+        throw new Error(`was kept after step ${otherStep} of ${of}`);
       }
-      return { latents: drawn.data, reuse: reuse ?? undefined };
+      return {
+        step: otherStep,
+        latents: latentsOf(`${OTHER}${index}.${LATENTS}`, tallies.length + index + 2),
+        memory: memoryOf(`${OTHER}${index}.${MEMORY}`),
+      };
     }),
     latents: latents.data,
     latentShape: latents.shape,
-    memory: Object.fromEntries(memory.map(([name, array]) => [name.slice(MEMORY.length), array])),
+    memory: memoryOf(MEMORY),
     edit: text("edit"),
     environment: JSON.parse(text("environment")) as Environment,
     changed: JSON.parse(text("changed")) as EnvironmentFact[],

@@ -1,6 +1,6 @@
 /**
- * The layers that the networks share. Images are processed one at a time, so the batch is 1 and tokens are the rows of
- * a matrix. Letters in the shapes: L tokens, Lt text tokens, C channels, H heads, D head size, h w latent grid.
+ * The layers that the networks share. Tokens are the rows of a matrix; where a transformer works on several images at once,
+ * those of all (`transformers/image-batch.ts`). Letters in the shapes: L tokens, Lt text tokens, C channels, H heads, D head size, h w latent grid.
  */
 import { type Dim, showShape, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";
@@ -48,6 +48,7 @@ export function layerNorm(weights: WeightScope, name: string, x: Value, epsilon:
 /**
  * Root-mean-square norm of each head's part of x [L, H*D] with a learnt scale [D]: float32 [1, L, H*D], the input that
  * the rotary embedding takes.
+ * @param inImages gives what was normed, [L, H, D], that shape
  */
 export function headNorm(
   weights: WeightScope,
@@ -55,12 +56,13 @@ export function headNorm(
   x: Value,
   headSize: number,
   epsilon: number,
+  inImages: (normed: Value) => Value = (normed) => ops.reshape(normed, [1, ...x.shape]),
 ): Value {
   const tokens = x.shape[0]!;
   const heads = ops.reshape(ops.toFloat32(x), [tokens, lastDim(x) / headSize, headSize]); // [L, H, D]
   const scope = weights.child(name);
   const normed = ops.rmsNorm(heads, scope.adaptedNorm(scope.tensor("weight", [headSize])), epsilon);
-  return ops.reshape(normed, [1, ...x.shape]);
+  return inImages(normed);
 }
 
 /** x [L, C] as a batch of one, [1, L, C]; the shape that attention takes. */

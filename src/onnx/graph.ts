@@ -193,6 +193,15 @@ export function inputsOf(
   return [...inputs].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
 }
 
+/** The input of this name. @throws Error if there is none */
+export function inputNamed(outputs: Readonly<Record<string, Value>>, name: string): Value {
+  for (const { inputs } of operatorsOf(outputs)) {
+    const found = inputs.find((value) => value?.origin.kind === "input" && value.origin.name === name);
+    if (found) return found;
+  }
+  throw new Error(`The graph has no input ${name}.`);
+}
+
 /**
  * The graph with other nodes in place of some, from the inputs on. A node's inputs are already rewritten when it is
  * asked for; a value that several nodes share stays shared, and a node that nothing changes stays the same object.

@@ -200,17 +200,30 @@ export function reshapeLike(x: Value, like: Value): Value {
   return one("Reshape", [x, shapeOf], like.shape);
 }
 
+/** Reshapes to `shape`, whose sizes the int64 vector `sizes` has when the model runs. */
+export const reshapeTo = (x: Value, sizes: Value, shape: Shape): Value => one("Reshape", [x, sizes], shape);
+
+/** Vectors [n] of int64 one after the other. */
+export const joinedInts = (parts: readonly Value[]): Value =>
+  makeNode(
+    "Concat",
+    parts,
+    [{ dtype: "int64", shape: [total(parts.map(({ shape }) => shape[0] as number))] }],
+    { attributes: { axis: int(0) } },
+  )[0]!;
+
 /** Rows `start` to `end` (exclusive; Infinity: to the end) of the first axis; `outDim` is their count or name. */
 export const rows = (x: Value, start: number, end: number, outDim: Dim): Value =>
   one("Slice", [x, ints([start]), ints([Math.min(end, MAX_ROWS)]), ints([0])], x.shape.with(0, outDim));
 const MAX_ROWS = 2 ** 31;
 
-/** The first rows of `x`, as many as `like` has. */
-export const rowsLike = (x: Value, like: Value): Value => firstAlong(x, 0, rowCount(like), like.shape[0]!);
+/** The first rows of `x`, as many as `like` has. @param axis along which rows lie */
+export const rowsLike = (x: Value, like: Value, axis = 0): Value =>
+  firstAlong(x, axis, sizeAlong(like, axis), like.shape[axis]!);
 
 /** The rows of `x` after the first ones, of which there are as many as `like` has; `outDim` is their count or name. */
-export const rowsAfter = (x: Value, like: Value, outDim: Dim): Value =>
-  one("Slice", [x, rowCount(like), ints([MAX_ROWS]), ints([0])], x.shape.with(0, outDim));
+export const rowsAfter = (x: Value, like: Value, outDim: Dim, axis = 0): Value =>
+  one("Slice", [x, sizeAlong(like, axis), ints([MAX_ROWS]), ints([axis])], x.shape.with(axis, outDim));
 
 /** The first entries of `x` along `axis`, `count` [1] of them; `outDim` is the name of that number. */
 export const firstAlong = (x: Value, axis: number, count: Value, outDim: Dim): Value =>
@@ -225,9 +238,6 @@ export const sizeAlong = (x: Value, axis: number): Value =>
   makeNode("Shape", [x], [{ dtype: "int64", shape: [1] }], {
     attributes: { start: int(axis), end: int(axis + 1) },
   })[0]!;
-
-/** How many rows `x` has when the model runs, [1]. */
-const rowCount = (x: Value): Value => sizeAlong(x, 0);
 
 /** Rows of `table` [N, C] at `indices`: [...indices, C]. */
 export const gather = (table: Value, indices: Value): Value =>

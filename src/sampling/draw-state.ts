@@ -10,9 +10,10 @@ export interface FinishedLatents {
   reuse?: ReuseTally | undefined;
 }
 
-/** Where an edit stands: the images that it has finished, and the state of the one after them. */
+/** Where an edit stands: the images that it has finished, and the states of those after them. */
 export interface DrawState {
   /** In the order of the draws; none if there is one image. */
   finished: readonly FinishedLatents[];
-  state: SamplerState;
+  /** Of the images that follow, one after the other; those after these have not begun, or begin anew. */
+  states: readonly SamplerState[];
 }

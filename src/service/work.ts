@@ -141,6 +141,7 @@ export async function shareOfMemory(
 function engineSetup(config: Config, endpoint: Endpoint, memoryLimit: number | undefined): EngineSetup {
   const { transformer, vae, textEncoder, loras, weights, threads, device, computeType, encodingCache } =
     config;
+  const batch = config.batch === "auto" ? "auto" : Number(config.batch);
   const { checkpoint } = endpoint;
   const ofDefault = endpoint.name === DEFAULT_ENDPOINT ? { transformer, vae, textEncoder, loras } : {};
   const { price, allowPrivateHosts, imageMaxBytes, imageTimeoutMs } = config;
@@ -157,6 +158,7 @@ function engineSetup(config: Config, endpoint: Endpoint, memoryLimit: number | u
       device,
       computeType,
       encodingCache,
+      batch,
       maxPixels: config.imageMaxPixels,
       safety: {
         isOn: config.safety !== "off",

@@ -20,6 +20,7 @@ describe("the settings", () => {
       threads: 0,
       device: "auto",
       encodingCache: 64 * MiB,
+      batch: "auto",
       workers: 1,
       safety: "optional",
       flagged: "refuse",

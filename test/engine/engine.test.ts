@@ -43,7 +43,7 @@ const edit = async (changes: Partial<EditRequest> = {}, on = engine): Promise<Pi
 
 /** How often the transformer runs during `work`. */
 async function countRuns(work: () => Promise<unknown>): Promise<number> {
-  const velocity = vi.spyOn(Networks.prototype, "velocity");
+  const velocity = vi.spyOn(Networks.prototype, "velocities");
   await work();
   return velocity.mock.calls.length;
 }

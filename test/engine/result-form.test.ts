@@ -106,7 +106,7 @@ describe("transparency", () => {
     ["in JPEG", { format: "jpeg" }, "JPEG has no transparency"],
     ["in another shape", { size: { width: 128, height: 64 } }, "the result has another shape than the image"],
   ])("that must be kept is refused %s before the networks run", async (_, changes, reason) => {
-    const velocity = vi.spyOn(Networks.prototype, "velocity");
+    const velocity = vi.spyOn(Networks.prototype, "velocities");
     await expect(edit({ ...changes, background: "transparent" })).rejects.toThrow(
       refusal("INVALID_PARAMETER", `background must not be transparent: ${reason}.`) as Error,
     );

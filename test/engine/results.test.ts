@@ -18,7 +18,7 @@ let base: EditRequest;
 beforeAll(async () => {
   for (const name of ["kontext", "klein"] as const) {
     const checkpoint = path.join(fixtures, FOLDERS[name]);
-    engines[name] = await createEngine({ checkpoint, threads: 1, safety: { isOn: false } });
+    engines[name] = await createEngine({ checkpoint, threads: 1, batch: 1, safety: { isOn: false } });
   }
   square = await readFile(path.join(fixtures, "pictures", "scene-64x64.png"));
   wide = await readFile(path.join(fixtures, "pictures", "scene-96x64.png"));

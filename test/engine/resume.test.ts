@@ -17,7 +17,14 @@ const loras = Object.fromEntries(
   ["peft", "control"].map((name) => [name, path.join(fixtures, "loras", `${name}.safetensors`)]),
 );
 const open = (options: EngineOptions = {}): Promise<Engine> =>
-  createEngine({ checkpoint: folderOf("plain"), threads: 1, safety: { isOn: false }, loras, ...options });
+  createEngine({
+    checkpoint: folderOf("plain"),
+    threads: 1,
+    batch: 1,
+    safety: { isOn: false },
+    loras,
+    ...options,
+  });
 
 let engine: Engine;
 let base: EditRequest;
@@ -46,7 +53,7 @@ async function resumed(
   request: Partial<EditRequest> = {},
   on = engine,
 ): Promise<{ result: EditResult; outcomes: ResumeOutcome[]; steps: number[]; passes: number }> {
-  const velocity = vi.spyOn(Networks.prototype, "velocity");
+  const velocity = vi.spyOn(Networks.prototype, "velocities");
   const outcomes: ResumeOutcome[] = [];
   const steps: number[] = [];
   const result = await on.edit(

@@ -15,28 +15,36 @@ import { fixtures } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
 import { copyOfCheckpoint } from "../support/temporary.ts";
 
-const FAMILIES = { kontext: Networks, klein: KleinNetworks };
 const folders = { kontext: "checkpoints/plain", klein: "klein/checkpoints/odd" };
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function open(family: keyof typeof FAMILIES, checkpoint = path.join(fixtures, folders[family])) {
-  const engine = await createEngine({ checkpoint, weights: "fp32", threads: 1, safety: { isOn: false } });
+async function open(family: keyof typeof folders, checkpoint = path.join(fixtures, folders[family])) {
+  const engine = await createEngine({
+    checkpoint,
+    weights: "fp32",
+    batch: 1,
+    threads: 1,
+    safety: { isOn: false },
+  });
   onTestFinished(() => engine.close());
   const image = await readFile(path.join(fixtures, "pictures", "scene-64x64.png"));
   const base: EditRequest = { image, prompt: "Make the red car blue", seed: 1, numSteps: 3, guidance: 1 };
-  const velocity = vi.spyOn(FAMILIES[family].prototype, "velocity");
+  const runs =
+    family === "kontext"
+      ? vi.spyOn(Networks.prototype, "velocities")
+      : vi.spyOn(KleinNetworks.prototype, "velocity");
   const edit = async (
     changes: Partial<EditRequest>,
     how: EditOptions = {},
   ): Promise<{ result: EditResult; passes: number; steps: number[] }> => {
-    velocity.mockClear();
+    runs.mockClear();
     const steps: number[] = [];
     const onStep = (step: { step: number }): void => void steps.push(step.step);
     const result = await engine.edit({ ...base, ...changes }, { onStep, ...how });
-    return { result, passes: velocity.mock.calls.length, steps };
+    return { result, passes: runs.mock.calls.length, steps };
   };
   return { engine, edit };
 }

@@ -12,6 +12,7 @@ const STATE: EditState = {
   of: 28,
   numImages: 1,
   finished: [],
+  others: [],
   latents: Float32Array.from({ length: 24 }, (_, index) => Math.fround(index / 7 - 1)),
   latentShape: [6, 4],
   memory: {

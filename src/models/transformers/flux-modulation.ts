@@ -5,11 +5,12 @@
  * They do not depend on the tokens, so they are a separate network that runs once per edit, for all steps together. In
  * the published model these layers are more than a quarter of the weights, which the steps then need not read.
  */
-import { input, type Value } from "../../onnx/graph.ts";
+import { type Dim, input, type Value } from "../../onnx/graph.ts";
 import * as ops from "../../onnx/ops.ts";
 import type { WeightScope } from "../../weights/weight-set.ts";
 import { linear } from "../layers.ts";
 import type { Modulation, StreamModulation } from "./adaptive-norm.ts";
+import { MAX_IMAGES } from "./image-batch.ts";
 import type { FluxConfig } from "./flux-config.ts";
 import { sinusoidalEmbedding } from "./time-embedding.ts";
 
@@ -53,10 +54,27 @@ export interface FluxModulation {
 /** Number of values per step: every vector of every block, and the last norm's. */
 export const modulationSize = (config: FluxConfig): number => numVectorsOf(config) * widthOf(config);
 
-/** The transformer's input `modulation` [modulationSize], split by block and norm. */
-export function modulationInput(config: FluxConfig): FluxModulation {
-  const modulation = input("modulation", "float32", [modulationSize(config)]);
-  const vectors = ops.split(modulation, numVectorsOf(config), 0);
+/**
+ * The transformer's input `modulation` [batch, 1, modulationSize], split by block and norm. For several images there is
+ * also `modulationOfEach` [MAX_IMAGES, modulationSize], which has the same of each, and anything beyond them.
+ * @param batch 1, or a name
+ */
+export function modulationInput(config: FluxConfig, batch: Dim): FluxModulation {
+  const size = modulationSize(config);
+  const count = numVectorsOf(config);
+  const modulation = input("modulation", "float32", [batch, 1, size]);
+  if (batch === 1) return byBlock(config, ops.split(ops.reshape(modulation, [size]), count, 0));
+  const rows = ops.split(input("modulationOfEach", "float32", [MAX_IMAGES, size]), MAX_IMAGES, 0);
+  const ofEach = rows.map((row) => ops.split(ops.reshape(row, [size]), count, 0));
+  return byBlock(config, ops.split(modulation, count, 2), ofEach);
+}
+
+/** @param ofEach the same of each image, if there are several */
+function byBlock(
+  config: FluxConfig,
+  vectors: readonly Value[],
+  ofEach?: readonly (readonly Value[])[],
+): FluxModulation {
   const offsets = new Map<string, number>();
   let offset = 0;
   for (const { key, numVectors } of modulationLayers(config)) {
@@ -65,19 +83,23 @@ export function modulationInput(config: FluxConfig): FluxModulation {
   }
   // In the order of `AdaLayerNormZero`'s chunks: shift, scale, gate, then the same for the feed-forward layer.
   const zero = (key: string, skipped = 0): Modulation => {
-    const [shift, scale, gate] = vectors.slice(offsets.get(key)! + skipped) as [Value, Value, Value];
-    return { shift, scale, gate };
+    const first = offsets.get(key)! + skipped;
+    const [shift, scale, gate] = vectors.slice(first) as [Value, Value, Value];
+    const each = ofEach?.map((own) => ({ shift: own[first]!, scale: own[first + 1]! }));
+    return { shift, scale, gate, ofEach: each };
   };
   const stream = (key: string): StreamModulation => ({ attention: zero(key), mlp: zero(key, 3) });
   // `AdaLayerNormContinuous` has the scale first.
-  const [scale, shift] = vectors.slice(offsets.get(OUTPUT_KEY)) as [Value, Value];
+  const last = offsets.get(OUTPUT_KEY)!;
+  const [scale, shift] = vectors.slice(last) as [Value, Value];
+  const lastOfEach = ofEach?.map((own) => ({ scale: own[last]!, shift: own[last + 1]! }));
   return {
     doubleBlocks: indices(config.numDoubleBlocks).map((index) => ({
       image: stream(imageKey(index)),
       text: stream(textKey(index)),
     })),
     singleBlocks: indices(config.numSingleBlocks).map((index) => zero(singleKey(index))),
-    output: { shift, scale },
+    output: { shift, scale, ofEach: lastOfEach },
   };
 }
 

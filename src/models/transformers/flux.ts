@@ -11,7 +11,8 @@ import type { WeightScope } from "../../weights/weight-set.ts";
 import { gated, modulate, type Modulation, type StreamModulation } from "./adaptive-norm.ts";
 import type { FluxConfig } from "./flux-config.ts";
 import { modulationInput } from "./flux-modulation.ts";
-import { batched, headNorm, linear, unbatched } from "../layers.ts";
+import { headNorm, linear } from "../layers.ts";
+import { type ImageBatch, imageBatch } from "./image-batch.ts";
 
 /** Epsilon of every norm, fixed in the reference implementation. */
 const EPSILON = 1e-6;
@@ -27,52 +28,66 @@ export interface FluxOptions {
    * @default "float32"
    */
   computeType?: ComputeType | undefined;
+  /** How many images a run works on: one, or a name for their number. @default 1 */
+  batch?: Dim | undefined;
 }
 
 /**
- * Builds the network. Inputs: `latents` [target, C] and `referenceLatents` [reference, C] packed tokens;
- * `promptEmbeds` [Lt, promptSize]; `modulation` [modulationSize], one step's row of what `fluxModulation` gives;
- * `rotaryCos`, `rotarySin` [1, Lt + target + reference, D/2]. All are float32, in any compute type.
- * @returns `velocity` [target, C], float32
+ * Builds the network. Inputs: `latents` [batch, target, C] and `referenceLatents` [batch, reference, C] packed tokens;
+ * `promptEmbeds` [batch, Lt, promptSize]; `modulation` [batch, 1, modulationSize], of one step what `fluxModulation` gives;
+ * `rotaryCos`, `rotarySin` [batch, Lt + target + reference, D/2]. All are float32, in any compute type.
+ * @returns `velocity` [batch, target, C], float32
  */
 export function fluxTransformer(
   config: FluxConfig,
   weights: WeightScope,
-  { textLength, computeType = "float32" }: FluxOptions,
+  { textLength, computeType = "float32", batch: size = 1 }: FluxOptions,
 ): Record<"velocity", Value> {
-  const width = config.numHeads * config.headSize;
-  const latents = input("latents", "float32", ["target", config.inChannels]);
-  const referenceLatents = input("referenceLatents", "float32", ["reference", config.inChannels]);
-  const promptEmbeds = input("promptEmbeds", "float32", [textLength, config.promptSize]);
-  const modulation = modulationInput(config);
+  const width = widthOf(config);
+  const latents = input("latents", "float32", [size, "target", config.inChannels]);
+  const referenceLatents = input("referenceLatents", "float32", [size, "reference", config.inChannels]);
+  const promptEmbeds = input("promptEmbeds", "float32", [size, textLength, config.promptSize]);
+  const modulation = modulationInput(config, size);
   const rotary: RotaryTable = {
-    cos: input("rotaryCos", "float32", [1, "tokens", config.headSize / 2]),
-    sin: input("rotarySin", "float32", [1, "tokens", config.headSize / 2]),
+    cos: input("rotaryCos", "float32", [size, "tokens", config.headSize / 2]),
+    sin: input("rotarySin", "float32", [size, "tokens", config.headSize / 2]),
   };
+  const batch = imageBatch(size, latents);
+  const layers = { config, batch };
 
-  const images = ops.concat([latents, referenceLatents], 0, "images");
-  const embed = (name: string, x: Value): Value => ops.cast(linear(weights, name, x, width), computeType);
-  let image = embed("x_embedder", images); // [images, C]
-  let text = embed("context_embedder", promptEmbeds); // [Lt, C]
+  const images = ops.concat([latents, referenceLatents], 1, "images");
+  const embed = (name: string, x: Value): Value =>
+    ops.cast(projected(layers, weights, name, x, width), computeType);
+  let image = embed("x_embedder", images); // [batch, images, C]
+  let text = embed("context_embedder", promptEmbeds); // [batch, Lt, C]
 
   for (const [index, vectors] of modulation.doubleBlocks.entries()) {
     const block = weights.child("transformer_blocks", index);
-    [text, image] = doubleStreamBlock(config, block, { text, image }, vectors, rotary);
+    [text, image] = doubleStreamBlock(layers, block, { text, image }, vectors, rotary);
   }
 
-  let joined = ops.concat([text, image], 0, "tokens"); // [Lt + images, C]
+  let joined = ops.concat([text, image], 1, "tokens"); // [batch, Lt + images, C]
   // Only the target's tokens are predicted, so the last block reads the others as keys and values alone.
-  const ofTarget = (x: Value): Value => ops.rowsLike(ops.rowsAfter(x, text, "images"), latents);
+  const ofTarget = (x: Value): Value => ops.rowsLike(ops.rowsAfter(x, text, "images", 1), latents, 1);
   const lastIndex = config.numSingleBlocks - 1;
   for (const [index, vectors] of modulation.singleBlocks.entries()) {
     const block = weights.child("single_transformer_blocks", index);
-    joined = singleStreamBlock(config, block, joined, vectors, rotary, index === lastIndex ? ofTarget : all);
+    joined = singleStreamBlock(layers, block, joined, vectors, rotary, index === lastIndex ? ofTarget : all);
   }
-  const target = ops.toFloat32(lastIndex < 0 ? ofTarget(joined) : joined); // [target, C]
-  return {
-    velocity: linear(weights, "proj_out", modulate(target, modulation.output, EPSILON), config.outChannels),
-  };
+  const target = ops.toFloat32(lastIndex < 0 ? ofTarget(joined) : joined); // [batch, target, C]
+  const normed = modulate(target, modulation.output, EPSILON);
+  return { velocity: projected(layers, weights, "proj_out", normed, config.outChannels) };
 }
+
+/** What the layers of one graph have in common. */
+interface Layers {
+  config: FluxConfig;
+  batch: ImageBatch;
+}
+
+/** A linear layer over x [batch, L, C]: [batch, L, size]. */
+const projected = ({ batch }: Layers, weights: WeightScope, name: string, x: Value, size: number): Value =>
+  batch.images(linear(weights, name, batch.rows(x), size), x.shape[1]!, size);
 
 interface RotaryTable {
   cos: Value;
@@ -86,38 +101,34 @@ interface Streams<T> {
 }
 
 function doubleStreamBlock(
-  config: FluxConfig,
+  layers: Layers,
   weights: WeightScope,
   { text, image }: Streams<Value>,
   vectors: Streams<StreamModulation>,
   rotary: RotaryTable,
 ): [text: Value, image: Value] {
   const attention = weights.child("attn");
-  const width = config.numHeads * config.headSize;
+  const width = widthOf(layers.config);
 
   // Both streams attend to both: text first.
   const normedText = modulate(text, vectors.text.attention, EPSILON);
   const normedImage = modulate(image, vectors.image.attention, EPSILON);
-  const join = (ofText: Value, ofImage: Value, axis: number): Value =>
-    ops.concat([ofText, ofImage], axis, "tokens");
+  const join = (ofText: Value, ofImage: Value): Value => ops.concat([ofText, ofImage], 1, "tokens");
   const query = join(
-    normedProjection(config, attention, "add_q_proj", "norm_added_q", normedText),
-    normedProjection(config, attention, "to_q", "norm_q", normedImage),
-    1,
-  ); // [1, Lt + images, C]
+    normedProjection(layers, attention, "add_q_proj", "norm_added_q", normedText),
+    normedProjection(layers, attention, "to_q", "norm_q", normedImage),
+  ); // [batch, Lt + images, C]
   const key = join(
-    normedProjection(config, attention, "add_k_proj", "norm_added_k", normedText),
-    normedProjection(config, attention, "to_k", "norm_k", normedImage),
-    1,
+    normedProjection(layers, attention, "add_k_proj", "norm_added_k", normedText),
+    normedProjection(layers, attention, "to_k", "norm_k", normedImage),
   );
   const value = join(
-    linear(attention, "add_v_proj", normedText, width),
-    linear(attention, "to_v", normedImage, width),
-    0,
-  ); // [Lt + images, C]
-  const attended = rotaryAttention(config, query, key, value, rotary); // [Lt + images, C]
-  const attendedText = ops.rowsLike(attended, text);
-  const attendedImage = ops.rowsAfter(attended, text, "images");
+    projected(layers, attention, "add_v_proj", normedText, width),
+    projected(layers, attention, "to_v", normedImage, width),
+  );
+  const attended = rotaryAttention(layers.config, query, key, value, rotary);
+  const attendedText = ops.rowsLike(attended, text, 1);
+  const attendedImage = ops.rowsAfter(attended, text, "images", 1);
 
   const finish = (
     stream: Value,
@@ -126,11 +137,16 @@ function doubleStreamBlock(
     { attention: { gate }, mlp }: StreamModulation,
     feedForward: string,
   ): Value => {
-    const afterAttention = gated(stream, gate, linear(attention, projection, attendedStream, width));
-    const normedStream = modulate(afterAttention, mlp, EPSILON);
+    const { batch } = layers;
+    const afterAttention = gated(
+      stream,
+      gate,
+      projected(layers, attention, projection, attendedStream, width),
+    );
+    const normedStream = batch.rows(modulate(afterAttention, mlp, EPSILON));
     const up = linear(weights, `${feedForward}.net.0.proj`, normedStream, MLP_RATIO * width);
     const down = linear(weights, `${feedForward}.net.2`, ops.gelu(up, { approximate: true }), width);
-    return gated(afterAttention, mlp.gate, down);
+    return gated(afterAttention, mlp.gate, batch.images(down, stream.shape[1]!, width));
   };
   return [
     finish(text, attendedText, "to_add_out", vectors.text, "ff_context"),
@@ -138,53 +154,58 @@ function doubleStreamBlock(
   ];
 }
 
-/** Some rows of a matrix whose rows are those of all tokens. */
-type RowsOf = (x: Value) => Value;
-const all: RowsOf = (x) => x;
+/** Some tokens of each image of a value that has all of them. */
+type TokensOf = (x: Value) => Value;
+const all: TokensOf = (x) => x;
 
 /** @param wanted the tokens that are read after this block: the others are keys and values only */
 function singleStreamBlock(
-  config: FluxConfig,
+  layers: Layers,
   weights: WeightScope,
   hiddenStates: Value,
   modulation: Modulation,
   rotary: RotaryTable,
-  wanted: RowsOf,
+  wanted: TokensOf,
 ): Value {
+  const { config, batch } = layers;
   const attention = weights.child("attn");
-  const width = config.numHeads * config.headSize;
+  const width = widthOf(config);
   const normed = modulate(hiddenStates, modulation, EPSILON);
   const read = wanted(normed);
 
   // Attention and the feed-forward layer read the same input and share one output projection.
-  const query = normedProjection(config, attention, "to_q", "norm_q", read);
-  const key = normedProjection(config, attention, "to_k", "norm_k", normed);
-  const value = linear(attention, "to_v", normed, width);
-  const ofTable = (table: Value): Value => (wanted === all ? table : batched(wanted(unbatched(table))));
-  const rotaryOfQuery = { cos: ofTable(rotary.cos), sin: ofTable(rotary.sin) };
-  const attended = rotaryAttention(config, query, key, value, rotary, rotaryOfQuery);
-  const mlp = ops.gelu(linear(weights, "proj_mlp", read, MLP_RATIO * width), { approximate: true });
-  return gated(
-    wanted(hiddenStates),
-    modulation.gate,
-    linear(weights, "proj_out", ops.concat([attended, mlp], 1), width),
-  );
+  const query = normedProjection(layers, attention, "to_q", "norm_q", read);
+  const key = normedProjection(layers, attention, "to_k", "norm_k", normed);
+  const value = projected(layers, attention, "to_v", normed, width);
+  const rotaryOfQuery = { cos: wanted(rotary.cos), sin: wanted(rotary.sin) };
+  const attended = batch.rows(rotaryAttention(config, query, key, value, rotary, rotaryOfQuery));
+  const mlp = ops.gelu(linear(weights, "proj_mlp", batch.rows(read), MLP_RATIO * width), {
+    approximate: true,
+  });
+  const out = linear(weights, "proj_out", ops.concat([attended, mlp], 1), width);
+  return gated(wanted(hiddenStates), modulation.gate, batch.images(out, read.shape[1]!, width));
 }
 
-/** Query or key, float32 [1, L, H*D]: a linear layer, then each head normalised. */
+const widthOf = ({ numHeads, headSize }: FluxConfig): number => numHeads * headSize;
+
+/** Query or key, float32 [batch, L, H*D]: a linear layer, then each head normalised. */
 function normedProjection(
-  { numHeads, headSize }: FluxConfig,
+  { config, batch }: Layers,
   weights: WeightScope,
   name: string,
   normName: string,
   x: Value,
 ): Value {
-  return headNorm(weights, normName, linear(weights, name, x, numHeads * headSize), headSize, EPSILON);
+  const width = widthOf(config);
+  const rows = linear(weights, name, batch.rows(x), width);
+  return headNorm(weights, normName, rows, config.headSize, EPSILON, (normed) =>
+    batch.images(normed, x.shape[1]!, width),
+  );
 }
 
 /**
- * Rotates query [1, Lq, H*D] and key [1, L, H*D], float32, by their positions, then attends over every token; value
- * [L, H*D] is in the compute type: [Lq, H*D].
+ * Rotates query [batch, Lq, H*D] and key [batch, L, H*D], float32, by their positions, then attends over every token of
+ * their image; value [batch, L, H*D] is in the compute type: [batch, Lq, H*D].
  */
 function rotaryAttention(
   { numHeads }: FluxConfig,
@@ -196,5 +217,5 @@ function rotaryAttention(
 ): Value {
   const turn = (x: Value, { cos, sin }: RotaryTable): Value =>
     ops.cast(ops.rotaryEmbedding(x, cos, sin, numHeads), ops.typeOf(value));
-  return unbatched(ops.attention(turn(query, ofQuery), turn(key, ofKey), batched(value), { numHeads }));
+  return ops.attention(turn(query, ofQuery), turn(key, ofKey), value, { numHeads });
 }

@@ -2,8 +2,9 @@
  * Products with stored matrices, each by the kernel that suits its shape: in float32, or of 8 bits with 8 bits, whose
  * rounding is part of the graph and done once, when the runtime loads it.
  */
-import { type Dim, type Operator, operatorsOf, rewrite, type Value } from "../graph.ts";
+import { type Dim, ints, type Operator, operatorsOf, rewrite, type Value } from "../graph.ts";
 import * as quantized from "../quantized-ops.ts";
+import * as ops from "../ops.ts";
 import { isWeight } from "./weights.ts";
 
 /**
@@ -42,19 +43,50 @@ export function roundableProducts(outputs: Outputs, isRounded: IsRounded): (Matr
   });
 }
 
-/** The graph with the kernels that `kernelOf` names in the place of products in float32. */
-export function withProducts(outputs: Outputs, isRounded: IsRounded, kernelOf: KernelOf): Outputs {
+/** Images whose rows a graph's products have one after the other: as many as `count` [1] says, at most `most`. */
+export interface ProductImages {
+  count: Value;
+  most: number;
+}
+
+/**
+ * The graph with the kernels that `kernelOf` names in the place of products in float32.
+ * @param images if there are several: what is rounded as a whole is rounded for each, as it is for one
+ */
+export function withProducts(
+  outputs: Outputs,
+  isRounded: IsRounded,
+  kernelOf: KernelOf,
+  images?: ProductImages,
+): Outputs {
   return rewrite(outputs, (operator) => {
     const matrix = matrixOf(operator, isRounded);
     if (matrix === undefined) return undefined;
     const [x, , bias] = operator.inputs as [Value, Value, Value?];
     const [size, columns] = matrix.shape as [number, number];
     const kernel = kernelOf({ columns, size });
-    if (kernel === "rows") return [quantized.dynamicProduct(x, quantized.rowMatrix(matrix), bias)];
+    if (kernel === "rows") return [rowProduct(x, quantized.rowMatrix(matrix), bias, images)];
     if (kernel === "float32") return undefined;
     const blocks = quantized.blockMatrix(matrix, { blockSize: BLOCK_SIZE, accuracyLevel: 4 });
     return [quantized.matmulNBits(x, blocks, bias)];
   });
+}
+
+function rowProduct(
+  x: Value,
+  matrix: quantized.RowMatrix,
+  bias: Value | undefined,
+  images: ProductImages | undefined,
+): Value {
+  if (images === undefined) return quantized.dynamicProduct(x, matrix, bias);
+  const columns = x.shape[1] as number;
+  const sizes = ops.joinedInts([images.count, ints([-1, columns])]);
+  const all = ops.reshapeTo(x, sizes, ["batch", "length", columns]);
+  const products = Array.from({ length: images.most }, (_, image) => {
+    const rows = ops.reshape(ops.rows(all, image, image + 1, 1), ["length", columns]);
+    return quantized.dynamicProduct(rows, matrix, bias);
+  });
+  return ops.concat(products, 0, String(x.shape[0]));
 }
 
 /** The stored matrix of a product in float32, if it may be rounded. */

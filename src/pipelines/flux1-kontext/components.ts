@@ -137,16 +137,18 @@ function transformerComponent({ flux, autoencoder, t5Length }: KontextConfigs): 
     name: "transformer",
     weights: "transformer",
     folder: "transformer",
-    build: (weights, { computeType } = {}) =>
-      fluxTransformer(flux, weights, { textLength: "text", computeType }),
+    build: (weights, { computeType, hasSeveral = false } = {}) =>
+      fluxTransformer(flux, weights, { textLength: "text", computeType, batch: hasSeveral ? "batch" : 1 }),
     isAdaptable: true,
+    takesBatches: true,
     changingInputs: ["latents"],
     // What the double-stream blocks round comes first, and costs the picture most (docs/decisions/0007-measured-products.md).
     isRoundable: (key) => key.startsWith("single_transformer_blocks."),
     leastPrecision: "int4",
     workingBytes(edit) {
       const { tokens } = dimsOf(tokensOf(edit));
-      return TRANSFORMER_ROWS * tokens * flux.numHeads * flux.headSize * FLOAT;
+      const { atOnce = 1 } = edit;
+      return atOnce * TRANSFORMER_ROWS * tokens * flux.numHeads * flux.headSize * FLOAT;
     },
     runs: (edit) => [{ times: edit.numSteps * passesOf(edit), dims: dimsOf(tokensOf(edit)) }],
     trial: transformerTrial(flux, dimsOf(TRIAL_TOKENS)),

@@ -5,7 +5,8 @@ import type { GivenForImage } from "../../engine/model.ts";
 import type { ResolvedRequest } from "../../engine/request.ts";
 import type { NoiseLevels } from "../../sampling/flow-match.ts";
 import type { Adapters } from "../../models/adapters.ts";
-import type { Velocity } from "../../sampling/sampler.ts";
+import type { Question } from "../../engine/batches/batcher.ts";
+import type { VelocityQuestion } from "../../sampling/sampler.ts";
 import { checkShape } from "../shared/given.ts";
 import { createModulation } from "../shared/modulation.ts";
 import { cutNotice } from "../shared/notices.ts";
@@ -55,19 +56,30 @@ const promptOf = (embeds: GivenEmbeds): Prompt => ({
   isCut: false,
 });
 
-/** The network's prediction for a prompt; the modulation of all the schedule's noise levels is computed at once. */
-export async function velocityOf(
+/**
+ * What the network's prediction for a prompt follows from, at any point; the modulation of all the schedule's noise levels is
+ * computed at once.
+ */
+export async function inputsOf(
   networks: Networks,
   prompt: Prompt,
-  inputs: Pick<VelocityInputs, "referenceLatents" | "rotary" | "adapters">,
+  {
+    numTokens,
+    ...inputs
+  }: Pick<VelocityInputs, "referenceLatents" | "rotary" | "adapters"> & {
+    numTokens: number;
+  },
   { sigmas, timesteps, guidance }: NoiseLevels & { guidance: number },
-): Promise<Velocity> {
+): Promise<(question: VelocityQuestion) => Promise<Question<VelocityInputs>>> {
   const levels = { sigmas, timesteps };
   const modulationAt = await createModulation(levels, networks.schedule, (wanted) =>
     networks.modulations(wanted, guidance, prompt, inputs.adapters),
   );
-  return async ({ latents, sigma }) =>
-    networks.velocity({ ...inputs, prompt, latents, modulation: await modulationAt(sigma) });
+  const shape = networks.shapeOf({ ...inputs, ...prompt, numTokens });
+  return async ({ latents, sigma }) => {
+    const input = { ...inputs, prompt, latents, modulation: await modulationAt(sigma) };
+    return { shape, input };
+  };
 }
 
 /** What the user should know of texts that were cut. */

@@ -6,15 +6,16 @@
  */
 import type { Picture } from "../../images/picture.ts";
 import { throwIfAborted } from "../../engine/abort.ts";
+import type { Ask } from "../../engine/batches/batcher.ts";
 import { skippedSteps } from "../../engine/mask-rules.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
 import { withTrueGuidance } from "../../sampling/guidance.ts";
 import type { Velocity } from "../../sampling/sampler.ts";
 import { ROTARY_THETA } from "../../models/transformers/flux-config.ts";
-import { checkGiven, cutNotices, encodePrompts, velocityOf } from "./conditioning.ts";
+import { checkGiven, cutNotices, encodePrompts, inputsOf } from "./conditioning.ts";
 import { latentIds, textIds } from "./latents.ts";
 import { referenceIds } from "./layouts.ts";
-import type { Networks } from "./networks.ts";
+import type { Networks, VelocityInputs } from "./networks.ts";
 import type { Prompt } from "./prompt.ts";
 import { denoiseDraws } from "../shared/draws.ts";
 import { textLengthOf } from "../shared/given.ts";
@@ -75,11 +76,13 @@ async function* recipe(
   checkSampler(networks.schedule, request.sampler);
   const levels = levelsOf(networks.schedule, request, numTokens);
   const hasNegative = isNegativeUsed(request, given.negativeEmbeds !== undefined);
-  await networks.prepare({
+  const passes = hasNegative ? 2 : 1;
+  const roomFor = await networks.prepare({
     target: target.canvas,
     references: references.map(({ canvas }) => canvas),
     numSteps: request.numSteps,
     isNegativeUsed: hasNegative,
+    atOnce: passes * draws.length,
     textLength: textLengthOf(networks.textLength, request, given),
     loraBytes: loras?.memoryBytes,
     ...pictureExtent(
@@ -125,12 +128,24 @@ async function* recipe(
   const started = performance.now();
   const inputs = { referenceLatents: joined(encoded.slice(firstSeen)), adapters: adapted?.adapters };
   const told = { ...levels, guidance: request.guidance };
-  const ofPrompt = (prompt: Prompt): Promise<Velocity> =>
-    velocityOf(networks, prompt, { ...inputs, rotary: rotaryOf(prompt.promptEmbeds.shape[0]!) }, told);
+  const ofPrompt = (prompt: Prompt): ReturnType<typeof inputsOf> =>
+    inputsOf(
+      networks,
+      prompt,
+      { ...inputs, numTokens, rotary: rotaryOf(prompt.promptEmbeds.shape[0]!) },
+      told,
+    );
   const positive = await ofPrompt(prompts.positive);
-  const velocity = prompts.negative
-    ? withTrueGuidance(positive, await ofPrompt(prompts.negative), request.trueCfgScale)
-    : positive;
+  const negative = prompts.negative && (await ofPrompt(prompts.negative));
+  const velocity = (ask: Ask<VelocityInputs>): Velocity =>
+    negative
+      ? withTrueGuidance(async (at) => {
+          const [away, from] = await ask([await positive(at), await negative(at)]);
+          return [away!, from!];
+        }, request.trueCfgScale)
+      : async (at) => (await ask([await positive(at)]))[0]!;
+  const party = networks.batcher.party(signal, roomFor);
+  const shapeOfImage = networks.shapeOf({ ...inputs, ...prompts.positive, numTokens });
 
   // 6. Noise for each image, drawn as a grid and then packed; or what the caller gives, or what an interrupted run made of
   // it. 7. Denoise: the sampler follows the velocity from noise to an image.
@@ -140,7 +155,12 @@ async function* recipe(
     shape,
     pack: (noise) => packLatents(noise, numChannels, targetGrid),
     isStochastic: networks.schedule.isStochastic,
-    velocity,
+    begin() {
+      const { ask, leave } = party.enter();
+      return { velocity: velocity(ask), end: leave };
+    },
+    close: party.close,
+    atOnce: networks.batcher.lanesFor(shapeOfImage, passes, roomFor),
     sigmas: levels.sigmas,
     sampler: request.sampler,
     from: resume?.(shape),

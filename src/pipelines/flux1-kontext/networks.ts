@@ -1,5 +1,6 @@
 /** The networks of FLUX.1 Kontext as functions: tensors in, tensors out. */
 import type { ComponentRunner } from "../../engine/model.ts";
+import { Batcher } from "../../engine/batches/batcher.ts";
 import type { Adapters } from "../../models/adapters.ts";
 import type { EditExtent } from "../../engine/extent.ts";
 import { fitSketcher, type LatentSketcher } from "../../engine/preview.ts";
@@ -7,8 +8,10 @@ import type { Size } from "../../engine/request.ts";
 import type { NativeScale } from "../../engine/sizes.ts";
 import type { AutoencoderConfig } from "../../models/autoencoders/autoencoder-config.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
+import { MAX_IMAGES } from "../../models/transformers/image-batch.ts";
 import type { RotaryTable } from "../../models/transformers/rotary.ts";
 import type { Tensor } from "../../runtime/session.ts";
+import { reshaped, stacked, unstacked } from "../shared/stacking.ts";
 import { byTiles, type LatentSpace, planesOf, tensorOf } from "../shared/latent-space.ts";
 import type { KontextCheckpoint } from "./checkpoint.ts";
 import { nativeScale } from "./components.ts";
@@ -38,6 +41,8 @@ export class Networks implements LatentSpace {
   readonly textLength: number;
   readonly #components: ComponentRunner;
   readonly #prompts: PromptEncoder;
+  /** Where the images of an edit meet. */
+  readonly batcher: Batcher<VelocityInputs>;
   #sketcher: Promise<LatentSketcher> | undefined;
 
   constructor(checkpoint: KontextCheckpoint, components: ComponentRunner) {
@@ -49,13 +54,19 @@ export class Networks implements LatentSpace {
     this.textLength = configs.t5Length;
     this.#components = components;
     this.#prompts = new PromptEncoder(checkpoint, components);
+    this.batcher = new Batcher({
+      speeds: components.batches.speeds,
+      run: (inputs) => this.velocities(inputs),
+      onSettled: () => void components.batches.keep(),
+    });
   }
 
   /**
    * Plans the memory of an edit, before any network runs for it.
+   * @returns how many images a run of the transformer may take, of those that the edit wants
    * @throws RetouchError MEMORY_INSUFFICIENT
    */
-  prepare(edit: EditExtent): Promise<void> {
+  prepare(edit: EditExtent): Promise<number> {
     return this.#components.prepare(edit);
   }
 
@@ -121,20 +132,48 @@ export class Networks implements LatentSpace {
     return this.#components.rows(modulation!);
   }
 
-  /** The velocity of the target's tokens, [L, C]. All inputs but `latents` are those of an edit, and held. */
+  /** The velocity of the target's tokens, [L, C]. */
   async velocity(inputs: VelocityInputs): Promise<Float32Array> {
+    return (await this.velocities([inputs]))[0]!;
+  }
+
+  /** Those of several images of one shape and with the same adapters, by one run. */
+  async velocities(inputs: readonly VelocityInputs[]): Promise<Float32Array[]> {
+    const tensors: Record<string, Tensor>[] = [];
+    for (const one of inputs) tensors.push(await this.#transformerInputs(one));
+    const hasSeveral = inputs.length > 1;
+    const all = { ...stacked(tensors), ...(hasSeveral && { modulationOfEach: ofEachImage(inputs) }) };
+    const [{ adapters }] = inputs as [VelocityInputs];
+    const { velocity } = await this.#components.run("transformer", all, adapters, { hasSeveral });
+    return unstacked(velocity!);
+  }
+
+  /** All inputs but `latents` are those of an edit, and held. */
+  async #transformerInputs(inputs: VelocityInputs): Promise<Record<string, Tensor>> {
     const { headSize } = this.flux;
-    const { latents, referenceLatents, prompt, rotary, modulation, adapters } = inputs;
-    const rotaryShape = [1, rotary.cos.length / (headSize / 2), headSize / 2];
+    const { latents, referenceLatents, prompt, rotary, modulation } = inputs;
+    const rotaryShape = [rotary.cos.length / (headSize / 2), headSize / 2];
     const held = await this.#components.hold({
       referenceLatents: this.#tokens(referenceLatents),
       promptEmbeds: prompt.promptEmbeds,
       rotaryCos: { data: rotary.cos, shape: rotaryShape },
       rotarySin: { data: rotary.sin, shape: rotaryShape },
     });
-    const tensors = { ...held, latents: this.#tokens(latents), modulation };
-    const { velocity } = await this.#components.run("transformer", tensors, adapters);
-    return velocity!.data as Float32Array;
+    return {
+      ...held,
+      latents: this.#tokens(latents),
+      modulation: reshaped(modulation, [1, modulation.shape[0]!]),
+    };
+  }
+
+  /** Of an edit's inputs, which have the same adapters, those of one shape can be taken by one run. */
+  shapeOf({
+    numTokens,
+    referenceLatents,
+    promptEmbeds,
+  }: Pick<VelocityInputs, "referenceLatents"> &
+    Pick<Prompt, "promptEmbeds"> & { numTokens: number }): string {
+    return [numTokens, referenceLatents.length / this.flux.inChannels, promptEmbeds.shape[0]].join("+");
   }
 
   /** Packed latents as a tensor [L, C]. */
@@ -152,4 +191,12 @@ export class Networks implements LatentSpace {
   dispose(): Promise<void> {
     return this.#components.dispose();
   }
+}
+
+/** The modulation of each image, [MAX_IMAGES, size]; there need not be anything behind the last. */
+function ofEachImage(inputs: readonly Pick<VelocityInputs, "modulation">[]): Tensor {
+  const size = inputs[0]!.modulation.data.length;
+  const data = new Float32Array(MAX_IMAGES * size);
+  inputs.forEach(({ modulation }, image) => data.set(modulation.data as Float32Array, image * size));
+  return { data, shape: [MAX_IMAGES, size] };
 }

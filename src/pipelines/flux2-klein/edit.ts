@@ -138,8 +138,9 @@ async function* recipe(
     return velocityOf(networks, { references: seen, prompt, rotary, adapters }, modulationAt);
   };
   const positive = ofPrompt(prompts.positive);
-  const velocity = prompts.negative
-    ? withTrueGuidance(positive, ofPrompt(prompts.negative), request.guidance)
+  const negative = prompts.negative && ofPrompt(prompts.negative);
+  const velocity = negative
+    ? withTrueGuidance(async (at) => [await positive(at), await negative(at)], request.guidance)
     : positive;
 
   // 6. Noise for each image, drawn as planes and then packed; or what the caller gives, or what an interrupted run made of
@@ -150,7 +151,8 @@ async function* recipe(
     shape,
     pack: (noise) => planesToTokens(noise, numChannels),
     isStochastic: schedule.isStochastic,
-    velocity,
+    // One at a time: at a megapixel, their native size, the 4,096 tokens of one image fill a processor.
+    begin: () => ({ velocity, end() {} }),
     sigmas: levels.sigmas,
     sampler: request.sampler,
     from: resume?.(shape),

@@ -60,8 +60,8 @@ export class Networks implements LatentSpace {
    * Plans the memory of an edit, before any network runs for it.
    * @throws RetouchError MEMORY_INSUFFICIENT
    */
-  prepare(edit: EditExtent): Promise<void> {
-    return this.#components.prepare(edit);
+  async prepare(edit: EditExtent): Promise<void> {
+    await this.#components.prepare(edit);
   }
 
   /** @param length tokens that are read of it @default the most */

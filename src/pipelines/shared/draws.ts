@@ -1,14 +1,18 @@
-/** The images of one edit: each is drawn from its own noise, all with the same velocity. */
+/** The images of one edit: each is drawn from its own noise, all with the same velocity, some of them side by side. */
+import { throwIfAborted } from "../../engine/abort.ts";
 import type { Draw, EditStep } from "../../engine/model.ts";
 import type { WorkingSize } from "../../engine/sizes.ts";
+import type { Velocity } from "../../sampling/sampler.ts";
 import { sha256 } from "../../sha256.ts";
 import { ALONE, BatchNoise } from "../../sampling/noise.ts";
 import { tallyOf } from "../../sampling/reuse.ts";
 import type { DrawState } from "../../sampling/draw-state.ts";
+import type { SamplerState } from "../../sampling/state.ts";
 import { denoise, type Denoising } from "./denoise.ts";
 import { blendedWith, inpaintingStart, type InpaintingLatents } from "./inpaint.ts";
 import type { LatentSpace } from "./latent-space.ts";
 import type { LatentImage } from "./result.ts";
+import { sideBySide } from "./side-by-side.ts";
 
 /** What every image of an edit inside a mask begins with and keeps outside; each has its own noise. */
 export interface DrawnInside extends Omit<InpaintingLatents, "noise"> {
@@ -18,7 +22,16 @@ export interface DrawnInside extends Omit<InpaintingLatents, "noise"> {
   isSpareDrawn?: boolean | undefined;
 }
 
-export interface Drawing extends Omit<Denoising, "start" | "noise" | "skipped" | "afterStep" | "from"> {
+type OfEach = "velocity" | "start" | "noise" | "skipped" | "afterStep" | "from";
+
+/** An image while it is drawn. */
+export interface Begun {
+  velocity: Velocity;
+  /** Called when it is drawn, or is not wanted any more. */
+  end: () => void;
+}
+
+export interface Drawing extends Omit<Denoising, OfEach> {
   draws: readonly Draw[];
   /** Where an interrupted run stood: its finished images are not drawn again. */
   from: DrawState | undefined;
@@ -30,55 +43,122 @@ export interface Drawing extends Omit<Denoising, "start" | "noise" | "skipped" |
   isStochastic: boolean;
   /** Absent if there is no mask. */
   inside?: DrawnInside | undefined;
+  /** Called before each image is drawn. */
+  begin: () => Begun;
+  /** Called at the end: velocities that are still waited for are refused. */
+  close?: (() => void) | undefined;
+  /** How many images are drawn at a time. @default 1 */
+  atOnce?: number | undefined;
 }
 
 /**
- * Denoises one image after the other; yields after every step and returns the last latents of each.
+ * Denoises the images, some at a time; yields after every step of each and returns the last latents of each.
  * @throws RetouchError ABORTED within one step of `signal`
  */
 export async function* denoiseDraws(
   space: LatentSpace,
   target: WorkingSize,
-  { draws, shape, pack, isStochastic, inside, from: interrupted, ...common }: Drawing,
+  drawing: Drawing,
 ): AsyncGenerator<EditStep, LatentImage[]> {
+  const { draws, shape, from: interrupted, atOnce = 1, close = () => {} } = drawing;
   const finished = interrupted?.finished ?? [];
-  const drawn = finished.map(({ latents, reuse }): LatentImage => ({
+  const before = finished.map(({ latents, reuse }): LatentImage => ({
     latents: { data: latents, shape },
     reuse,
   }));
+  const progress = new DrawProgress(interrupted, draws.length);
+  const all = draws
+    .slice(finished.length)
+    .map((draw, index) => () => drawImage(space, target, draw, interrupted?.states[index], drawing));
+  const images = sideBySide(all, { atOnce, abandon: close });
+  try {
+    let next = await images.next();
+    while (!next.done) {
+      const { index, step } = next.value;
+      const image = finished.length + index;
+      yield draws.length === 1
+        ? step
+        : { ...step, image, numImages: draws.length, drawn: progress.took(image, step) };
+      // The other images have steps to tell of, too.
+      throwIfAborted(drawing.signal);
+      next = await images.next();
+    }
+    return [...before, ...next.value];
+  } finally {
+    await images.return([]);
+    close();
+  }
+}
+
+async function* drawImage(
+  space: LatentSpace,
+  target: WorkingSize,
+  { seed, place = ALONE, latents }: Draw,
+  from: SamplerState | undefined,
+  { shape, pack, isStochastic, inside, begin, ...common }: Drawing,
+): AsyncGenerator<EditStep, LatentImage> {
   const { skipped = 0, isSpareDrawn = false } = inside ?? {};
-  for (const [image, { seed, place = ALONE, latents }] of draws.entries()) {
-    if (image < finished.length) continue;
-    const from = image === finished.length ? interrupted?.state : undefined;
-    const noise = new BatchNoise(seed, shape[0] * shape[1], place);
-    const first = latents?.data ?? pack(noise.next());
-    const digest = sha256(new Uint8Array(first.buffer, first.byteOffset, first.byteLength));
-    const own = inside && { ...inside, noise: first };
-    const start = own && !latents ? inpaintingStart(own, common.sigmas, skipped) : first;
-    if (isSpareDrawn) noise.skipOne();
-    if (isStochastic) noise.skip((from?.step ?? skipped) - skipped);
-    const newNoise = isStochastic ? () => noise.next() : undefined;
-    const afterStep = own && blendedWith(own);
-    const steps = denoise(space, target, { ...common, from, start, noise: newNoise, skipped, afterStep });
+  const noise = new BatchNoise(seed, shape[0] * shape[1], place);
+  const first = latents?.data ?? pack(noise.next());
+  const digest = sha256(new Uint8Array(first.buffer, first.byteOffset, first.byteLength));
+  const own = inside && { ...inside, noise: first };
+  const start = own && !latents ? inpaintingStart(own, common.sigmas, skipped) : first;
+  if (isSpareDrawn) noise.skipOne();
+  if (isStochastic) noise.skip((from?.step ?? skipped) - skipped);
+  const newNoise = isStochastic ? () => noise.next() : undefined;
+  const afterStep = own && blendedWith(own);
+  const begun = begin();
+  try {
+    const steps = denoise(space, target, {
+      ...common,
+      velocity: begun.velocity,
+      from,
+      start,
+      noise: newNoise,
+      skipped,
+      afterStep,
+    });
     let next = await steps.next();
     // Where all of its steps were taken before, none tells.
     let reuse = from && common.reuse && tallyOf(from.memory);
     while (!next.done) {
       ({ reuse } = next.value);
-      yield draws.length === 1 ? next.value : { ...next.value, ...placeOf(image, drawn, draws.length) };
+      yield next.value;
       next = await steps.next();
     }
-    drawn.push({ latents: { data: next.value, shape }, reuse, noise: digest });
+    return { latents: { data: next.value, shape }, reuse, noise: digest };
+  } finally {
+    begun.end();
   }
-  return drawn;
 }
 
-const placeOf = (
-  image: number,
-  drawn: readonly LatentImage[],
-  numImages: number,
-): Pick<EditStep, "image" | "numImages" | "finished"> => ({
-  image,
-  numImages,
-  finished: drawn.map(({ latents, reuse }) => ({ latents: latents.data, reuse })),
-});
+/** Where the images of an edit stand. */
+class DrawProgress {
+  readonly #finished: readonly FinishedImage[];
+  readonly #latest: (Pick<EditStep, "step" | "of" | "reuse" | "state"> | undefined)[];
+
+  constructor(from: DrawState | undefined, numImages: number) {
+    this.#finished = from?.finished ?? [];
+    this.#latest = Array.from({ length: numImages }, (_, image) => {
+      const state = from?.states[image - this.#finished.length];
+      return state && { step: state.step, of: Infinity, state };
+    });
+  }
+
+  took(image: number, step: EditStep): DrawState {
+    this.#latest[image] = step;
+    const finished = [...this.#finished];
+    const states: SamplerState[] = [];
+    for (const latest of this.#latest.slice(finished.length)) {
+      // Of images that are not begun in their order, the first ones count.
+      if (latest?.state === undefined) break;
+      const { state, reuse } = latest;
+      if (states.length === 0 && latest !== step && latest.step === latest.of) {
+        finished.push({ latents: state.latents, reuse });
+      } else states.push(state);
+    }
+    return { finished, states };
+  }
+}
+
+type FinishedImage = DrawState["finished"][number];

@@ -1,0 +1,108 @@
+/**
+ * Images together and apart: an edit of several results, and both passes of a guided one, by turns in one run. Prints one JSON
+ * document on standard output.
+ */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { createEngine, type Engine } from "../src/index.ts";
+import { describeMachine, gitRevision } from "../tools/machine.ts";
+import { inRepository } from "../tools/paths.ts";
+import { runProgram } from "./interruptible.ts";
+
+const USAGE = `Usage: npm run bench:batch -- [OPTIONS]
+
+Edits with several results, and with a negative prompt, with images together and one by one, by turns.
+
+  --rounds N        timed edits of each kind, at least 5 for the record (default 5)
+  --steps N         denoising steps (default 28)
+  --sizes A,B       sides of the result in pixels (default 128,256)
+  --weights A,B     kinds of weights (default fp32,auto)
+  --threads N       threads (default one a physical core)
+  --checkpoint DIR  checkpoint folder (default checkpoints/tiny)
+`;
+
+interface Options {
+  rounds: number;
+  steps: number;
+  sizes: readonly number[];
+  weights: readonly ("fp32" | "auto" | "int8")[];
+  threads: number;
+  checkpoint: string;
+}
+
+const CASES = [
+  { name: "1 image", numImages: 1 },
+  { name: "2 images", numImages: 2 },
+  { name: "4 images", numImages: 4 },
+  { name: "8 images", numImages: 8 },
+  { name: "guidance", numImages: 1, negativePrompt: "blurry", trueCfgScale: 2 },
+] as const;
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)]!;
+
+function parse(args: string[]): Options | "help" {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    args,
+    options: {
+      rounds: { ...text, default: "5" },
+      steps: { ...text, default: "28" },
+      sizes: { ...text, default: "128,256" },
+      weights: { ...text, default: "fp32,auto" },
+      threads: { ...text, default: "0" },
+      checkpoint: { ...text, default: inRepository("checkpoints/tiny") },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return "help";
+  return {
+    rounds: Number(values.rounds),
+    steps: Number(values.steps),
+    sizes: values.sizes.split(",").map(Number),
+    weights: values.weights.split(",") as Options["weights"],
+    threads: Number(values.threads),
+    checkpoint: path.resolve(values.checkpoint),
+  };
+}
+
+/** Seconds of denoising of each kind, apart, together, and as the engine chooses, with the ratios of each round. */
+async function measure(options: Options): Promise<string> {
+  const image = await readFile(inRepository("test/fixtures/pictures/scene-96x64.png"));
+  const results: unknown[] = [];
+  for (const weights of options.weights) {
+    const { checkpoint, threads } = options;
+    const open = (batch: "auto" | number): Promise<Engine> =>
+      createEngine({ checkpoint, threads, weights, batch, safety: { isOn: false } });
+    const engines = { apart: await open(1), together: await open(4), auto: await open("auto") };
+    const sides = Object.entries(engines);
+    for (const side of options.sizes) {
+      for (const { name, ...request } of CASES) {
+        const edit = { ...request, image, prompt: "Make it night", seed: 1, numSteps: options.steps };
+        const seconds: Record<string, number[]> = { apart: [], together: [], auto: [] };
+        let images: readonly Uint8Array[] | undefined;
+        let areEqual = true;
+        // The first round loads, compares and measures; it is not timed.
+        for (let round = 0; round <= options.rounds; round += 1) {
+          for (const [kind, engine] of sides) {
+            const result = await engine.edit({ ...edit, size: { width: side, height: side } });
+            if (round > 0) seconds[kind]!.push(result.seconds.denoise);
+            images ??= result.images;
+            areEqual &&= result.images.every((one, index) => Buffer.compare(one, images![index]!) === 0);
+          }
+        }
+        const speedup = (kind: string): number =>
+          median(seconds["apart"]!.map((apart, round) => apart / seconds[kind]![round]!));
+        const speedups = { together: speedup("together"), auto: speedup("auto") };
+        results.push({ weights, side, case: name, seconds, speedups, areEqual });
+        process.stderr.write(`${weights} ${side} ${name}: ${JSON.stringify(speedups)}\n`);
+      }
+    }
+    results.push({ weights, arithmetic: engines.auto.arithmetic, found: engines.auto.batches.found });
+    for (const [, engine] of sides) await engine.close();
+  }
+  return `${JSON.stringify({ machine: describeMachine(), revision: gitRevision(), options, results }, undefined, 2)}\n`;
+}
+
+await runProgram(parse, USAGE, measure);
