@@ -1,6 +1,5 @@
 /** The HTTP server as a value: everything it needs comes in, nothing listens yet. */
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import swagger from "@fastify/swagger";
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -30,7 +29,7 @@ import { addMetrics, type Readings } from "./metrics.ts";
 import { addOpenAiErrors } from "./openai/errors.ts";
 import { addOpenAiRoutes } from "./openai/routes.ts";
 import { imageEditSchema } from "./openai/schemas.ts";
-import { documentOptions } from "./openapi/document.ts";
+import { addDocument } from "./openapi/document.ts";
 import type { CheckMask } from "./input-image.ts";
 import type { IsRefusedAddress } from "./public-address.ts";
 import { createBodyReader } from "./read-body.ts";
@@ -151,7 +150,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     onError: (error) => log.warn({ err: error }, "Limits that servers share could not be renewed."),
   });
   app.addHook("onClose", async () => limits.close());
-  await app.register(swagger, documentOptions(config));
+  await addDocument(app, config);
 
   const addressOf = addressIn(config, signedUrls);
   const shared = {
