@@ -194,7 +194,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   "@fastify/type-provider-typebox": /^server\//,
   "@fastify/busboy": /^server\/openai\/form\.ts$/,
   "@fastify/static": /^server\/routes\/pages\.ts$/,
-  "@fastify/swagger": /^server\/app\.ts$/,
+  "@fastify/swagger": /^server\/openapi\/document\.ts$/,
   "prom-client": /^server\/metrics\.ts$/,
 };
 

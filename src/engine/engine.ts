@@ -59,8 +59,7 @@ export interface EngineOptions {
   /**
    * How the weights of the transformer and T5 are held in memory. `auto` reduces them only as far as necessary: float32
    * if everything can stay loaded, else 8 bits, else 4; a GGUF file keeps about the bits it has. `fp32` takes the
-   * files' numbers as they are. Weights that the files do not hold in this kind are converted once and kept in
-   * `cacheFolder`.
+   * files' numbers as they are. Weights that the files do not hold in this kind are converted once, into `cacheFolder`.
    * @default "auto"
    */
   weights?: WeightsChoice | undefined;

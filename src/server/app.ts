@@ -1,6 +1,5 @@
 /** The HTTP server as a value: everything it needs comes in, nothing listens yet. */
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import swagger from "@fastify/swagger";
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -36,7 +35,7 @@ import { addOpenAiErrors } from "./openai/errors.ts";
 import { addOpenAiRoutes } from "./openai/routes.ts";
 import { addOperatorRoutes, type OperatorDependencies } from "./operator/routes.ts";
 import { imageEditSchema } from "./openai/schemas.ts";
-import { documentOptions } from "./openapi/document.ts";
+import { addDocument } from "./openapi/document.ts";
 import type { CheckMask } from "./input-image.ts";
 import type { IsRefusedAddress } from "./public-address.ts";
 import { createBodyReader } from "./read-body.ts";
@@ -174,7 +173,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     onError: (error) => log.warn({ err: error }, "Limits that servers share could not be renewed."),
   });
   app.addHook("onClose", async () => limits.close());
-  await app.register(swagger, documentOptions(config));
+  await addDocument(app, config);
 
   const addressOf = addressIn(config, signedUrls);
   const shared = {

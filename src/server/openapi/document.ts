@@ -1,5 +1,6 @@
 /** The OpenAPI document around the routes' own schemas: servers, families of operations, examples. */
-import type { SwaggerOptions } from "@fastify/swagger";
+import swagger, { type SwaggerOptions } from "@fastify/swagger";
+import type { FastifyInstance } from "fastify";
 import { version } from "../../version.ts";
 import { type ExampleContext, examplesOf } from "./examples.ts";
 import { failureExample } from "./failure-examples.ts";
@@ -72,7 +73,12 @@ interface Operation {
 
 type Document = Record<string, unknown> & { paths?: Record<string, Record<string, Operation>> };
 
-export function documentOptions({ publicUrl, endpointId }: DocumentOptions): SwaggerOptions {
+/** Makes the document of all routes that are added after it. */
+export async function addDocument(app: FastifyInstance, options: DocumentOptions): Promise<void> {
+  await app.register(swagger, documentOptions(options));
+}
+
+function documentOptions({ publicUrl, endpointId }: DocumentOptions): SwaggerOptions {
   const context = { server: publicUrl?.replace(/\/$/, "") ?? DEFAULT_SERVER, endpointId };
   return {
     openapi: {
