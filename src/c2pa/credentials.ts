@@ -39,7 +39,11 @@ const ED25519: SigningAlgorithm = { name: "ed25519", coseId: -8, hash: null };
 const LEAST_RSA_BITS = 2048;
 
 /** Extended key usages of those who sign claims: C2PA's own, e-mail protection and document signing. */
-const PURPOSES = ["1.3.6.1.4.1.62558.2.1", "1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36"];
+const PURPOSES: ReadonlySet<string> = new Set([
+  "1.3.6.1.4.1.62558.2.1",
+  "1.3.6.1.5.5.7.3.4",
+  "1.3.6.1.5.5.7.3.36",
+]);
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 const MAX_CERTIFICATES = 10;
 
@@ -106,7 +110,7 @@ function problemOf(certificates: readonly X509Certificate[], now: Date): string 
   if (leaf.ca) return "is an authority's, which may not sign for itself";
   if (isSelfSigned(leaf)) return "is signed by itself, and C2PA wants an authority's signature";
   const purposes = leaf.keyUsage ?? [];
-  if (!purposes.some((purpose) => PURPOSES.includes(purpose))) {
+  if (!purposes.some((purpose) => PURPOSES.has(purpose))) {
     return "is for another purpose: its extended key usage must have C2PA claim signing, e-mail protection or document signing";
   }
   const isBroken = certificates.some(

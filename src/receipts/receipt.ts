@@ -101,8 +101,13 @@ export const digestOf = (bytes: Uint8Array): FileDigest => ({
 export const textDigest = (text: string): TextDigest => ({ sha256: sha256(text), characters: text.length });
 
 /** The bytes that are signed. */
-export function signedBytes({ signature: _, ...receipt }: Receipt): Uint8Array {
-  return Buffer.from(canonicalJson(jsonOf(receipt)));
+export function signedBytes(receipt: Receipt): Uint8Array {
+  return Buffer.from(canonicalJson(jsonOf(withoutSignature(receipt))));
+}
+
+function withoutSignature(receipt: Receipt): Omit<Receipt, "signature"> {
+  const { signature: _, ...others } = receipt;
+  return others;
 }
 
 /** As a reader gets it: members that are undefined are none. */
@@ -116,8 +121,5 @@ export function signed(receipt: Omit<Receipt, "signature">, key: SigningKey | un
 }
 
 /** The same about the whole file, which a receipt inside of it cannot tell. */
-export const besideFile = (
-  { signature: _, ...receipt }: Receipt,
-  file: Uint8Array,
-  key: SigningKey | undefined,
-): Receipt => signed({ ...receipt, file: digestOf(file) }, key);
+export const besideFile = (receipt: Receipt, file: Uint8Array, key: SigningKey | undefined): Receipt =>
+  signed({ ...withoutSignature(receipt), file: digestOf(file) }, key);

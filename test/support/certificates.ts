@@ -25,8 +25,9 @@ export interface MadeCertificate {
   root: string;
 }
 
-const openssl = (...args: string[]): string =>
-  execFileSync("openssl", args, { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
+/** @param parts arguments, in groups that belong together */
+const openssl = (...parts: (string | readonly string[])[]): string =>
+  execFileSync("openssl", parts.flat(), { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
 
 const KEY_ARGUMENTS = {
   es256: ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -41,14 +42,14 @@ export function createAuthority(): (options?: CertificateOptions) => MadeCertifi
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const fileOf = (name: string): string => path.join(folder, name);
   const keyFile = (name: string, type: keyof typeof KEY_ARGUMENTS): string => {
-    openssl("genpkey", ...KEY_ARGUMENTS[type], "-out", fileOf(`${name}.key`));
+    openssl("genpkey", KEY_ARGUMENTS[type], "-out", fileOf(`${name}.key`));
     return fileOf(`${name}.key`);
   };
   const rootKey = keyFile("root", "es256");
   const root = fileOf("root.pem");
   openssl(
-    ...["req", "-x509", "-new", "-key", rootKey, "-days", "3650", "-subj", "/CN=Root/O=Tests", "-out", root],
-    ...["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"],
+    ["req", "-x509", "-new", "-key", rootKey, "-days", "3650", "-subj", "/CN=Root/O=Tests", "-out", root],
+    ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"],
   );
   let made = 0;
   return ({ keyType = "es256", purpose = "emailProtection", isAuthority, days = 1, isSelfSigned } = {}) => {
@@ -69,8 +70,8 @@ export function createAuthority(): (options?: CertificateOptions) => MadeCertifi
     openssl("req", "-new", "-key", key, "-subj", "/CN=Operator/O=Tests", "-out", request);
     const signer = isSelfSigned ? ["-signkey", key] : ["-CA", root, "-CAkey", rootKey, "-CAcreateserial"];
     openssl(
-      ...["x509", "-req", "-in", request, ...signer, "-days", String(days)],
-      ...["-extfile", extensions, "-out", file],
+      ["x509", "-req", "-in", request, ...signer, "-days", String(days)],
+      ["-extfile", extensions, "-out", file],
     );
     const [own, top] = [readFileSync(file, "utf8"), readFileSync(root, "utf8")];
     return { certificates: isSelfSigned ? own : own + top, key: readFileSync(key, "utf8"), root: top };

@@ -62,9 +62,10 @@ export async function* denoiseDraws(
 ): AsyncGenerator<EditStep, LatentImage[]> {
   const { draws, shape, from: interrupted, atOnce = 1, close = () => {} } = drawing;
   const finished = interrupted?.finished ?? [];
-  const before = finished.map(({ latents, reuse }): LatentImage => ({
+  const before = finished.map(({ latents, reuse }, image): LatentImage => ({
     latents: { data: latents, shape },
     reuse,
+    noise: firstOf(draws[image]!, drawing).digest,
   }));
   const progress = new DrawProgress(interrupted, draws.length);
   const all = draws
@@ -93,16 +94,15 @@ export async function* denoiseDraws(
 async function* drawImage(
   space: LatentSpace,
   target: WorkingSize,
-  { seed, place = ALONE, latents }: Draw,
+  draw: Draw,
   from: SamplerState | undefined,
-  { shape, pack, isStochastic, inside, begin, ...common }: Drawing,
+  drawing: Drawing,
 ): AsyncGenerator<EditStep, LatentImage> {
+  const { shape, isStochastic, inside, begin, ...common } = drawing;
   const { skipped = 0, isSpareDrawn = false } = inside ?? {};
-  const noise = new BatchNoise(seed, shape[0] * shape[1], place);
-  const first = latents?.data ?? pack(noise.next());
-  const digest = sha256(new Uint8Array(first.buffer, first.byteOffset, first.byteLength));
+  const { noise, first, digest } = firstOf(draw, drawing);
   const own = inside && { ...inside, noise: first };
-  const start = own && !latents ? inpaintingStart(own, common.sigmas, skipped) : first;
+  const start = own && !draw.latents ? inpaintingStart(own, common.sigmas, skipped) : first;
   if (isSpareDrawn) noise.skipOne();
   if (isStochastic) noise.skip((from?.step ?? skipped) - skipped);
   const newNoise = isStochastic ? () => noise.next() : undefined;
@@ -130,6 +130,13 @@ async function* drawImage(
   } finally {
     begun.end();
   }
+}
+
+/** What an image begins with: packed latents, and their SHA-256 in hex. */
+function firstOf({ seed, place = ALONE, latents }: Draw, { shape, pack }: Pick<Drawing, "shape" | "pack">) {
+  const noise = new BatchNoise(seed, shape[0] * shape[1], place);
+  const first = latents?.data ?? pack(noise.next());
+  return { noise, first, digest: sha256(new Uint8Array(first.buffer, first.byteOffset, first.byteLength)) };
 }
 
 /** Where the images of an edit stand. */
