@@ -1,13 +1,17 @@
 /** The numbers among an engine's options. */
 import { invalid } from "../errors.ts";
-import { checkBatch } from "./batches/batches.ts";
-import type { EngineOptions } from "./engine.ts";
+import { type BatchChoice, checkBatch } from "./batches/batches.ts";
 
-type Numbers = Required<Pick<EngineOptions, "threads" | "encodingCache" | "batch">> &
-  Pick<EngineOptions, "memoryLimit">;
+/** As in an engine's options. */
+interface Numbers {
+  threads: number;
+  memoryLimit: number | undefined;
+  encodingCache: number;
+  batch: BatchChoice;
+}
 
 /** @throws RetouchError INVALID_PARAMETER */
-export function checkNumbers({ threads = 0, memoryLimit, encodingCache = 0, batch = "auto" }: Numbers): void {
+export function checkNumbers({ threads, memoryLimit, encodingCache, batch }: Numbers): void {
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
     throw invalid("range", { field: "threads", wanted: "a whole number", min: 0, max: 1024, given: threads });
   }
