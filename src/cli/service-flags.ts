@@ -55,8 +55,8 @@ const FLAGS = {
   device: { setting: SETTINGS.device, flags: "--device <device>" },
   computeType: { setting: SETTINGS.computeType, flags: "--compute-type <type>" },
   referenceCache: { setting: SETTINGS.referenceCache, flags: "--reference-cache <kind>" },
-  batch: { setting: SETTINGS.batch, flags: "--batch <number>" },
   encodingCache: { setting: SETTINGS.encodingCache, flags: "--encoding-cache <size>" },
+  batch: { setting: SETTINGS.batch, flags: "--batch <number>" },
   safety: { setting: SETTINGS.safety, flags: "--safety <mode>" },
   allowPrivateHosts: {
     setting: SETTINGS.allowPrivateHosts,

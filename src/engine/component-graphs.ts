@@ -8,9 +8,8 @@ import { inputNamed } from "../onnx/graph.ts";
 import { sizeAlong } from "../onnx/ops.ts";
 import type { RuntimeOptions } from "../runtime/session.ts";
 import type { WeightSet } from "../weights/weight-set.ts";
-import { Batches } from "./batches/batches.ts";
+import { type BatchChoice, Batches, type BatchFileOptions } from "./batches/batches.ts";
 import { Component, type ComponentDefinition, type ComponentSource } from "./component.ts";
-import type { ComponentOptions } from "./components.ts";
 import type { NetworkKinds } from "./memory-plan.ts";
 import type { Model } from "./model.ts";
 import { type ChosenProducts, isExact, productsText, withChosen } from "./product-choice.ts";
@@ -22,6 +21,15 @@ const imagesOf = (outputs: Outputs): ProductImages => ({
   most: MAX_IMAGES,
 });
 
+export interface BatchesOptions {
+  batch?: BatchChoice | undefined;
+  kinds: NetworkKinds;
+  products: ChosenProducts | undefined;
+  cacheFolder?: string | undefined;
+  /** @default what is found is not kept */
+  digest?: BatchFileOptions["digest"] | undefined;
+}
+
 /**
  * Only on the CPU: nobody has compared the bits that other devices give an image of several, and at the sizes that are worth
  * one, a single image fills them.
@@ -29,13 +37,7 @@ const imagesOf = (outputs: Outputs): ProductImages => ({
 export function batchesOf(
   { components }: Model,
   { device = "cpu", threads }: RuntimeOptions,
-  {
-    batch = 1,
-    kinds,
-    products,
-    digest,
-    cacheFolder = userCacheFolder(),
-  }: ComponentOptions & { kinds: NetworkKinds; products: ChosenProducts | undefined },
+  { batch = 1, kinds, products, digest, cacheFolder = userCacheFolder() }: BatchesOptions,
 ): Batches {
   if (device !== "cpu" || !components.some(({ takesBatches }) => takesBatches)) return Batches.none();
   const arithmetic = [kindsText(kinds), (products && productsText(products)) ?? []].flat().join(" ");
