@@ -13,7 +13,9 @@ describe("the library's reference", () => {
     for (const name of Object.keys(library)) expect(names).toContain(name);
     expect(new Set(names).size).toBe(names.length);
     expect(all.filter(({ doc }) => doc.length < 10).map(({ name }) => name)).toEqual([]);
-    expect(all.find(({ name }) => name === "createEngine")!.code).toMatch(/^function createEngine\(.*\): Promise<Engine>;$/s);
+    expect(all.find(({ name }) => name === "createEngine")!.code).toMatch(
+      /^function createEngine\(.*\): Promise<Engine>;$/s,
+    );
   });
 
   it("is up to date: `npm run docs:library` writes it", async () => {
