@@ -77,10 +77,10 @@ function inputsOf(
   const tokens = (cells / 2) ** 2;
   const rotary = numbers(1, t5Length + 2 * tokens, flux.headSize / 2);
   return {
-    latents: numbers(tokens, flux.inChannels),
-    referenceLatents: numbers(tokens, flux.inChannels),
-    promptEmbeds: numbers(t5Length, flux.promptSize),
-    modulation: numbers(modulationSize(flux)),
+    latents: numbers(1, tokens, flux.inChannels),
+    referenceLatents: numbers(1, tokens, flux.inChannels),
+    promptEmbeds: numbers(1, t5Length, flux.promptSize),
+    modulation: numbers(1, 1, modulationSize(flux)),
     rotaryCos: rotary,
     rotarySin: rotary,
   };

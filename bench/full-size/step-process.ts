@@ -6,6 +6,7 @@
 import { writeFileSync } from "node:fs";
 import { latentIds, textIds } from "../../src/pipelines/flux1-kontext/latents.ts";
 import { packLatents, unpackLatents } from "../../src/pipelines/shared/packing.ts";
+import { stacked } from "../../src/pipelines/shared/stacking.ts";
 import { fluxTransformer } from "../../src/models/transformers/flux.ts";
 import { type FluxConfig, ROTARY_THETA } from "../../src/models/transformers/flux-config.ts";
 import { fluxModulation } from "../../src/models/transformers/flux-modulation.ts";
@@ -61,20 +62,24 @@ const rotary = rotaryTable(Float32Array.from(ids.flatMap((part) => Array.from(pa
   axes: config.rotaryAxes,
   theta: ROTARY_THETA,
 });
-const rotaryShape = [1, rotary.cos.length / (config.headSize / 2), config.headSize / 2];
+const rotaryShape = [rotary.cos.length / (config.headSize / 2), config.headSize / 2];
 const memory = await DeviceMemory.open({ threads, device });
-const held = await memory.hold({
-  referenceLatents: tokens(inputs.referenceLatents),
-  promptEmbeds: { data: inputs.promptEmbeds, shape: [textTokens, config.promptSize] },
-  modulation: { data: modulation, shape: [modulation.length] },
-  rotaryCos: { data: rotary.cos, shape: rotaryShape },
-  rotarySin: { data: rotary.sin, shape: rotaryShape },
-});
-const latents = tokens(inputs.latents);
+const held = await memory.hold(
+  stacked([
+    {
+      referenceLatents: tokens(inputs.referenceLatents),
+      promptEmbeds: { data: inputs.promptEmbeds, shape: [textTokens, config.promptSize] },
+      modulation: { data: modulation, shape: [1, modulation.length] },
+      rotaryCos: { data: rotary.cos, shape: rotaryShape },
+      rotarySin: { data: rotary.sin, shape: rotaryShape },
+    },
+  ]),
+);
+const { latents } = stacked([{ latents: tokens(inputs.latents) }]);
 const [seconds, cpuSeconds]: [number[], number[]] = [[], []];
 for (let run = 0; run < order.runs; run += 1) {
   Object.assign(bytes, { up: 0, down: 0, held: 0 });
-  const [velocity, taken, cpuTaken] = await timedRun(transformer, { ...held, latents }, "velocity");
+  const [velocity, taken, cpuTaken] = await timedRun(transformer, { ...held, latents: latents! }, "velocity");
   seconds.push(taken);
   cpuSeconds.push(cpuTaken);
   writeFileSync(order.output, unpackLatents(velocity, channels, grid));

@@ -55,7 +55,12 @@ async function flux(config: Config): Promise<number[]> {
   });
   const positions = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 1, 0, 1];
   const { velocity } = fluxTransformer(read, madeUpWeights(), { textLength: TEXT_LENGTH });
-  return madeUpStep(velocity, read, { modulation: vectors.data, positions, theta: ROTARY_THETA });
+  return madeUpStep(velocity, read, {
+    modulation: vectors.data,
+    positions,
+    theta: ROTARY_THETA,
+    isBatched: true,
+  });
 }
 
 async function vae(config: Config): Promise<number[]> {
