@@ -5,7 +5,6 @@
 import path from "node:path";
 import { createContentSigner } from "../c2pa/content-credentials.ts";
 import type { CredentialTexts } from "../c2pa/credentials.ts";
-import { RetouchError } from "../errors.ts";
 import { identityOf, LoraRegistry } from "../lora/registry.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";
@@ -16,7 +15,7 @@ import { openModel, PIPELINES } from "../pipelines/index.ts";
 import type { Pipeline, ReferenceCache } from "../pipelines/pipeline.ts";
 import { checkpointName } from "../weights/checkpoint.ts";
 import { type CheckerIdentity, createSafetyChecker } from "../safety/checker.ts";
-import { unlessAborted } from "./abort.ts";
+import { createTurns } from "./turns.ts";
 import type { BatchSpeeds } from "./batches/batch-speeds.ts";
 import type { BatchChoice } from "./batches/batches.ts";
 import { userCacheFolder } from "../machine/cache-folder.ts";
@@ -325,15 +324,7 @@ export async function createEngine(
     },
   };
 
-  let last: Promise<unknown> = Promise.resolve();
-  let closing: Promise<void> | undefined;
-  function inTurn<Result>(signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
-    if (closing) return Promise.reject(new RetouchError("ABORTED", "The engine is closed."));
-    const turn = unlessAborted(last, signal).then(work);
-    // Wait for both: an edit that stops waiting ends before the one ahead of it. Drop results, which would pile up.
-    last = Promise.allSettled([last, turn]).then(() => undefined);
-    return turn;
-  }
+  const turns = createTurns();
   return {
     checkpoint: info,
     device,
@@ -347,15 +338,13 @@ export async function createEngine(
       return encodings.counts;
     },
     edit: (request, editOptions = {}) =>
-      inTurn(editOptions.signal, () => runEdit(tools, request, editOptions)),
+      turns.take(editOptions.signal, () => runEdit(tools, request, editOptions)),
     editToLatents: (request, editOptions = {}) =>
-      inTurn(editOptions.signal, () => runEditToLatents(tools, request, editOptions)),
-    close() {
-      closing ??= last.then(async () => {
+      turns.take(editOptions.signal, () => runEditToLatents(tools, request, editOptions)),
+    close: () =>
+      turns.close(async () => {
         encodings.clear();
         await Promise.all([components.dispose(), checker?.close()]);
-      });
-      return closing;
-    },
+      }),
   };
 }

@@ -16,7 +16,7 @@ import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { decodeImages } from "./decode-images.ts";
 import { finished, formNotices } from "./finish.ts";
-import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
+import { createEditStates } from "./edit-states.ts";
 import { metadataOf } from "./edit-metadata.ts";
 import { factsOfImage, receiptFacts, type ReceiptTools } from "./receipt-facts.ts";
 import { editDigest } from "./identity.ts";
@@ -24,9 +24,10 @@ import { type Acceleration, accelerationReport, DRAWS_NOISE, planAcceleration } 
 import type { Calibration } from "./calibration.ts";
 import type { EditParameters, EditReport, EditResult, ImageResult, LatentsResult } from "./edit-result.ts";
 import type { EncodingCache } from "./encodings.ts";
+import type { EditOptions } from "./edit-options.ts";
 import { checkTensors, drawsOf, followed } from "./draws.ts";
 import { resolveTensors } from "./given-tensors.ts";
-import type { Draw, DrawnImage, EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
+import type { Draw, DrawnImage, EditOutcome, Editor, EditorOptions } from "./model.ts";
 import { checkSizeRule, type EditDefaults } from "./model-traits.ts";
 import { skippedSteps } from "./mask-rules.ts";
 import { unknownFields } from "./request-fields.ts";
@@ -36,52 +37,8 @@ import { Stopwatch } from "./stopwatch.ts";
 const TONE_MAPPED =
   "The image has high dynamic range, which sRGB has not: its brightest lights were darkened (ITU-R BT.2390).";
 
+export type { EditOptions } from "./edit-options.ts";
 export type { EditParameters, EditReport, EditResult, ImageResult, LatentsResult } from "./edit-result.ts";
-
-/** How one call of `edit()` runs: callbacks, cancellation, resuming. */
-export interface EditOptions {
-  /** Aborts the edit within one step; the promise then rejects with the code ABORTED. */
-  signal?: AbortSignal | undefined;
-  /** Called after every step; the loop waits for the promise it returns. */
-  onStep?: ((step: EditStep) => void | Promise<void>) | undefined;
-  /**
-   * Whether `onStep` calls a step's `sketch()`. If so, the engine's first such edit begins by encoding and decoding four
-   * small images; otherwise the first sketch does. @default false
-   */
-  isSketched?: boolean | undefined;
-  /**
-   * Whose edit it is, where an engine serves several: what was encoded for one owner is found by no other, so that nobody's
-   * time tells what another has edited.
-   * @default ""
-   */
-  owner?: string | undefined;
-  /**
-   * Called after every step, after `onStep`, with what it takes to go on from there in another process: the bytes that
-   * `encode()` gives serve as `resumeFrom`. They hold the forming image. The loop waits for the promise it returns: while
-   * a network runs, this thread does nothing else. Not called by a model that cannot go on from a state.
-   */
-  onState?: ((state: OfferedState) => void | Promise<void>) | undefined;
-  /**
-   * A state of the same edit, seed included, on the same checkpoint: only the steps after it are taken, and of several
-   * images those that were finished are not drawn again. On the same
-   * build and kind of processor, the result has the bytes of an undisturbed run; otherwise a notice says that they may
-   * differ. A state that cannot be used is ignored.
-   */
-  resumeFrom?: Uint8Array | undefined;
-  /** Called once before the first step if `resumeFrom` is given, unless the model cannot go on from a state. */
-  onResume?: ((outcome: ResumeOutcome) => void) | undefined;
-  /** Score from which a result is flagged, 0 to 1. @default the engine's own */
-  safetyThreshold?: number | undefined;
-  /** Whether flagged results are returned, marked as such, instead of being refused. @default false */
-  isFlaggedKept?: boolean | undefined;
-  /**
-   * How much error reused steps may make, in place of what `acceleration` and the calibration say: what a calibration is made
-   * with. The result's `reuse` then says what came of it.
-   */
-  reuse?: ReuseBudget | undefined;
-  /** An Ed25519 private key in PEM (PKCS #8), which signs the receipts of the results. @default they are not signed */
-  receiptKey?: string | undefined;
-}
 
 /** What all of an engine's edits share. */
 export interface EditTools extends ReceiptTools {

@@ -14,8 +14,8 @@ import {
   type Shape,
   showShape,
   type Value,
-  widenedFrom,
 } from "./graph.ts";
+import { widenedFrom } from "./values.ts";
 import { checkTypes, float, int, intList, one, text } from "./operator.ts";
 
 // ---- elementwise

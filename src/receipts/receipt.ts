@@ -60,6 +60,7 @@ export interface ReceiptFacts {
   reuse?: Json | undefined;
 }
 
+/** A file without its bytes. */
 export interface FileDigest {
   sha256: string;
   bytes: number;
@@ -76,6 +77,7 @@ export interface ReceiptResult {
   metadata: string;
 }
 
+/** What is known of how a result was made, with a signature where there is a key. */
 export interface Receipt extends ReceiptFacts {
   type: typeof RECEIPT_TYPE;
   version: typeof RECEIPT_VERSION;
@@ -94,6 +96,7 @@ export interface ReceiptSignature {
   value: string;
 }
 
+/** What stands for a file in a receipt. */
 export const digestOf = (bytes: Uint8Array): FileDigest => ({
   sha256: sha256(bytes),
   bytes: bytes.byteLength,

@@ -9,10 +9,10 @@ const GRID = 16;
 /** Of the longer to the shorter side. */
 const MAX_RATIO = 21 / 9;
 const RATIO = /^(\d{1,4}):(\d{1,4})$/;
-export const RATIO_PATTERN = "^\\d{1,4}:\\d{1,4}$";
+export const ASPECT_RATIO = { pattern: "^\\d{1,4}:\\d{1,4}$" };
 /** For the image's own shape. */
 export const MATCH_INPUT = "match_input_image";
-export const MATCH_OR_RATIO = `^(?:${MATCH_INPUT}|\\d{1,4}:\\d{1,4})$`;
+export const MATCH_OR_RATIO = { pattern: "^(?:match_input_image|\\d{1,4}:\\d{1,4})$" };
 
 /**
  * @param ratio such as 16:9

@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { type FailureRecord, sentenceOf, type Surface } from "../errors.ts";
 
 export interface ErrorShape {
-  /** Of the paths whose failures have it, without a slash at its end. */
-  prefix: string;
+  /** Matches the addresses whose failures have it. */
+  pattern: RegExp;
   /** The API's names of fields, for the sentence. @default those of the wire */
   surface?: Surface | undefined;
   /** @param reply whose status and headers it may change */
@@ -18,8 +18,7 @@ export interface ShownFailure {
   failure: FailureRecord | undefined;
 }
 
-export function addErrorShape(app: FastifyInstance, { prefix, surface, shape }: ErrorShape): void {
-  const pattern = new RegExp(`^/+${prefix.slice(1).replaceAll("/", "/+")}(?:/|\\?|$)`);
+export function addErrorShape(app: FastifyInstance, { pattern, surface, shape }: ErrorShape): void {
   app.addHook("preSerialization", async (request, reply, payload) => {
     const { statusCode: status } = reply;
     if (status < 400 || !pattern.test(request.url)) return payload;

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from "node:http";
 
 const NAME = "flash";
-const PATH = new RegExp(`^/+v2/+${NAME}(?=/)`);
+const PATH = /^\/+v2\/+flash(?=\/)/;
 const HEADER = "x-flash-endpoint";
 
 /** The path with the endpoint in it; any other path as it is, and that of an endpoint that is not here. */

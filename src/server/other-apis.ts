@@ -83,11 +83,15 @@ export function parsedOf(
   };
 }
 
+/** What follows the name of a field of which there are several. */
+const NUMBERED = /^(?:_(\d{1,2}))?$/;
+
 /** The images of numbered fields, such as `input_image`, `input_image_2`, in the order of their numbers. */
 export function numberedImages(body: Readonly<Record<string, unknown>>, name: string): string[] {
   const fields = Object.entries(body).flatMap(([field, value]) => {
-    const [isOne, number = "1"] = new RegExp(`^${name}(?:_(\\d{1,2}))?$`).exec(field) ?? [];
-    return isOne !== undefined && typeof value === "string" ? [{ place: Number(number), value }] : [];
+    if (!field.startsWith(name) || typeof value !== "string") return [];
+    const [isOne, number = "1"] = NUMBERED.exec(field.slice(name.length)) ?? [];
+    return isOne === undefined ? [] : [{ place: Number(number), value }];
   });
   return fields.toSorted((a, b) => a.place - b.place).map(({ value }) => value);
 }

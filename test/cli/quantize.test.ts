@@ -28,7 +28,7 @@ describe("retouch quantize", () => {
     for (const { relativeError } of errors) expect(relativeError).toBeLessThan(0.02);
 
     const again = (await retouch(args, { env })).stdout.toString();
-    expect(again.match(/, which was there$/gm)).toHaveLength(2);
+    expect(again.match(/, which was already there$/gm)).toHaveLength(2);
     expect(again).toMatch(
       /^ {2}\d+ rounded weights are off by .* % \(median\), at most .* % \(.*\.weight\)$/m,
     );
@@ -94,7 +94,7 @@ describe("retouch quantize", () => {
     const { code, stdout } = await retouch(["quantize", "--weights", "fp16"], { env });
     expect(code).toBe(0);
     expect(stdout.toString()).toMatch(
-      /^transformer {2}is in the checkpoint as wanted: [\d.]+ MB\nt5 {2}is in the checkpoint as wanted: [\d.]+ MB\n$/,
+      /^transformer {2}is already in the checkpoint like this: [\d.]+ MB\nt5 {2}is already in the checkpoint like this: [\d.]+ MB\n$/,
     );
     expect(await readdir(folder)).toEqual([]);
   });

@@ -21,7 +21,7 @@ describe("retouch", () => {
     const edit = (await retouch(["edit", "--help"])).stdout.toString();
     const flags = [...edit.matchAll(/^ {2}(?:-\w, )?(--[a-z0-9-]+)/gm)].map((match) => match[1]);
     const expected =
-      "output overwrite image image-layout mask strength padding-mask-crop mask-blur mask-feather prompt-2 max-sequence-length negative-prompt use-empty-negative-prompt true-cfg-scale size size-rule steps sampler sigmas guidance acceleration min-psnr seed num-images format quality background checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type reference-cache preserve mask-out keep-unchanged no-keep-unchanged no-safety-checker from-original history";
+      "output overwrite image image-layout mask strength padding-mask-crop mask-blur mask-feather prompt-2 max-sequence-length negative-prompt use-empty-negative-prompt true-cfg-scale size size-rule steps sampler sigmas guidance acceleration min-psnr seed num-images format quality background checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type reference-cache preserve mask-out keep-unchanged no-keep-unchanged no-safety-checker receipt from-original history";
     expect(flags).toEqual([...expected.split(" "), "json", "quiet", "help"].map((name) => `--${name}`));
   });
 

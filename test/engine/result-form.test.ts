@@ -98,7 +98,7 @@ describe("transparency", () => {
     const flat = laidOn(cut, [0, 255, 0]);
     const image = await encodePicture({ ...flat, data: flat.data as Uint8Array }, "png");
     const [laid, before] = [await edit({ background: "#0f0" }), await edit({ image })];
-    expect(laid.image).toEqual(before.image);
+    expect(await decodePicture(laid.image)).toEqual(await decodePicture(before.image));
     expect([laid.notices, laid.parameters.background]).toEqual([[], "#0f0"]);
   });
 

@@ -144,12 +144,12 @@ export async function startServer(
   };
 }
 
-/** JSON, no null anywhere but in OpenAI's errors, and what the document promises for this route and status. */
+/** JSON, no null anywhere but in OpenAI's errors and examples of them, and what the document promises for this route and status. */
 function checkAnswer(app: FastifyInstance, options: InjectOptions, response: LightMyRequestResponse): void {
   const { statusCode, headers, body } = response;
   const isJson = String(headers["content-type"]).startsWith("application/json");
   const url = String(options.url).replace(/\?.*$/, "");
-  if (isJson && body !== "" && !url.startsWith("/v1/")) {
+  if (isJson && body !== "" && !url.startsWith("/v1/") && url !== "/openapi.json") {
     // Written out: a JSON text has `null` as a value only where no quote stands before it.
     expect(body.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""')).not.toContain("null");
   }

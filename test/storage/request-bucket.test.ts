@@ -295,7 +295,9 @@ describe("checkBucketTarget", () => {
   );
 
   it.each([" ASIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE "])("refuses %j for its blanks", (accessId) => {
-    expect(() => checkBucketTarget({ ...target, accessId })).toThrow(/^s3Config\.accessId must .*blanks\.$/);
+    expect(() => checkBucketTarget({ ...target, accessId })).toThrow(
+      /^s3Config\.accessId must .*without spaces\.$/,
+    );
   });
 
   it.each<[keyof BucketTarget, string[]]>([

@@ -61,7 +61,7 @@ export function usedNames({ globals, members }: SecureNames): Record<string, str
 export function namesIn(text: string, { globals, members }: SecureNames): string[] {
   const code = text.replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, "");
   const words = code.match(/\b[A-Za-z]\w*\b/g) ?? [];
-  const afterDot = [...code.matchAll(/\.\s*([A-Za-z]\w*)\b/g)].map(([, name]) => name!);
+  const afterDot = [...code.matchAll(/(?<!\.\.)\.\s*([A-Za-z]\w*)\b/g)].map(([, name]) => name!);
   const found = [
     ...words.filter((word) => globals.has(word)),
     ...afterDot.filter((word) => members.has(word)),

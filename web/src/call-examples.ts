@@ -9,7 +9,7 @@ import { type Call, exampleAt } from "./openapi.ts";
 export function snippetsOf(call: Call, server: string): Record<string, string> {
   const { parameters = [], requestBody, responses, security = [] } = call;
   const value = (name: string): string => parameters.find((one) => one.name === name)?.example ?? "";
-  const path = call.path.replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(value(name)));
+  const path = call.path.replaceAll(/\{([^{}]+)\}/g, (_, name: string) => encodeURIComponent(value(name)));
   const query = new URLSearchParams(
     parameters
       .filter((one) => one.in === "query" && one.required)

@@ -1,6 +1,7 @@
 /** Graphs without half precision, for devices that have none: in float32 throughout, whatever the weights are stored as. */
 import type { DType } from "../dtype.ts";
-import { onHost, type Operator, remade, type Value } from "../graph.ts";
+import { type Operator, remade, type Value } from "../graph.ts";
+import { onHost } from "../values.ts";
 import { toFloat32 } from "../ops.ts";
 
 const HALF: ReadonlySet<DType> = new Set<DType>(["float16", "bfloat16"]);

@@ -5,7 +5,7 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { EDIT_PARAMETERS } from "../../engine/edit-parameters.ts";
 import { parametersOfModel } from "../../engine/model-traits.ts";
-import { RATIO_PATTERN } from "../aspect-ratio.ts";
+import { ASPECT_RATIO } from "../aspect-ratio.ts";
 import { formats, integerOf, mask, numberOf, sizes, stringOf } from "../parameter-schemas.ts";
 import { LENGTHS, type ModelTraits } from "../schemas.ts";
 
@@ -32,7 +32,7 @@ export function editSchema(sides: { minSide: number; maxSide: number }, { defaul
       seed: integerOf(EDIT_PARAMETERS.seed),
       aspect_ratio: Type.Optional(
         Type.String({
-          pattern: RATIO_PATTERN,
+          pattern: ASPECT_RATIO.pattern,
           // The refusal of a malformed one quotes this as well.
           description: "a ratio from 21:9 to 9:21, drawn at about a megapixel; without it, the image's shape",
         }),

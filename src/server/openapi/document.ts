@@ -2,7 +2,8 @@
 import swagger, { type SwaggerOptions } from "@fastify/swagger";
 import type { FastifyInstance } from "fastify";
 import { version } from "../../version.ts";
-import { type ExampleContext, examplesOf } from "./examples.ts";
+import { examplesOf } from "./examples.ts";
+import type { ExampleContext } from "./operation-examples.ts";
 import { failureExample } from "./failure-examples.ts";
 
 /** Where a server without RETOUCH_PUBLIC_URL is by default. */

@@ -1,27 +1,8 @@
 /** Requests and answers as examples of the OpenAPI document; a test sends each request and checks each answer. */
+import type { ExampleContext, OperationExamples } from "./operation-examples.ts";
 import { OPERATOR_EXAMPLES } from "./operator-examples.ts";
 import { providerExamples } from "./provider-examples.ts";
 import { KEY_ID, PUBLIC_KEY, RECEIPT } from "./receipt-example.ts";
-
-/** What is filled in where the document is made. */
-export interface ExampleContext {
-  /** Where clients reach the server, without a trailing slash. */
-  server: string;
-  endpointId: string;
-}
-
-export interface OperationExamples {
-  /** JSON bodies. */
-  body?: object;
-  /** Fields of a form; files are left to the caller. */
-  form?: object;
-  /** Of parameters, by name. */
-  parameters?: Readonly<Record<string, string>>;
-  /** The successful answer: JSON, or text. */
-  answer?: object | string;
-  /** The same as server-sent events. */
-  events?: string;
-}
 
 const JOB_ID = "sync-6fd3d0f1-3f7c-4d0c-9a56-0d1bfa0c9d1e-u1";
 const RESULT = "5f0c2a1b9d3e4f67.png?expires=1796169600&signature=0kq1mXl2Zb3cYd4eWf5gVh6i";

@@ -1,5 +1,5 @@
 /** Answers of the routes for operators, as `examples.ts` has them. */
-import type { OperationExamples } from "./examples.ts";
+import type { OperationExamples } from "./operation-examples.ts";
 
 const JOB_ID = "6fd3d0f1-3f7c-4d0c-9a56-0d1bfa0c9d1e-u1";
 const KEY_ID = "f3a1";

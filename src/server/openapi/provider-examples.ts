@@ -1,5 +1,5 @@
 /** Requests and answers of other providers' families, as `examples.ts` has them. */
-import type { ExampleContext, OperationExamples } from "./examples.ts";
+import type { ExampleContext, OperationExamples } from "./operation-examples.ts";
 
 const TASK_ID = "6fd3d0f1-3f7c-4d0c-9a56-0d1bfa0c9d1e-u1";
 const STARTED = 1796030100;

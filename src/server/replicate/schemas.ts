@@ -47,7 +47,7 @@ export function inputSchema(sides: { minSide: number; maxSide: number }, model: 
       ),
       aspect_ratio: Type.Optional(
         Type.String({
-          pattern: MATCH_OR_RATIO,
+          pattern: MATCH_OR_RATIO.pattern,
           // The refusal of a malformed one quotes this as well.
           description: "match_input_image, or a ratio from 21:9 to 9:21, drawn at about a megapixel",
         }),

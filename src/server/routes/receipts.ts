@@ -2,7 +2,8 @@
 import type { Static } from "typebox";
 import type { PublicJwk } from "../../receipts/keys.ts";
 import { numberInQuery } from "../queries.ts";
-import { FAILURES, KEYLESS_FAILURES, KeySet, ReceiptReply } from "../replies.ts";
+import { KeySet, ReceiptReply } from "../receipt-replies.ts";
+import { FAILURES, KEYLESS_FAILURES } from "../replies.ts";
 import { JobParams, ReceiptQuery } from "../schemas.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
 import { idOf, notFound } from "./jobs.ts";
