@@ -4,7 +4,8 @@ import type { OutputFormat } from "../images/output-format.ts";
 import { formatOf } from "../images/format.ts";
 import { version } from "../version.ts";
 import { coseSign1, signatureSize } from "./cose.ts";
-import { type Credentials, type CredentialTexts, dayOf, readCredentials } from "./credentials.ts";
+import type { CredentialTexts } from "./credential-texts.ts";
+import { type Credentials, dayOf, readCredentials } from "./credentials.ts";
 import { loadLibrary, MemoryBlob, type WasmBuilder } from "./library.ts";
 
 export interface ContentSigner {

@@ -3,14 +3,7 @@
  * 14.5), checked before anything is signed.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
-
-/** As the operator gives them. */
-export interface CredentialTexts {
-  /** In PEM: the signing certificate, then those between it and a root, each signed by the next. */
-  certificates: string;
-  /** PKCS #8 in PEM. */
-  key: string;
-}
+import type { CredentialTexts } from "./credential-texts.ts";
 
 export interface Credentials {
   /** The chain in DER, without its root. */

@@ -1,6 +1,7 @@
 /** The files of content credentials, read and checked at the start of whatever signs with them. */
 import { readFileSync, statSync } from "node:fs";
-import { type CredentialTexts, readCredentials } from "../c2pa/credentials.ts";
+import type { CredentialTexts } from "../c2pa/credential-texts.ts";
+import { readCredentials } from "../c2pa/credentials.ts";
 import { type Failure, failure, RetouchError } from "../errors.ts";
 
 export interface C2paSettings {

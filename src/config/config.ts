@@ -1,6 +1,6 @@
 /** Reads all settings from the environment and `.env` once, at the start; nothing else reads them. */
 import { type Failure, failure, nearestOf, RetouchError } from "../errors.ts";
-import type { CredentialTexts } from "../c2pa/credentials.ts";
+import type { CredentialTexts } from "../c2pa/credential-texts.ts";
 import { readContentCredentials } from "./c2pa-settings.ts";
 import { readCacheFolder, readHistoryFile } from "./cache-settings.ts";
 import { readDotenv } from "./dotenv.ts";

@@ -4,7 +4,7 @@
  */
 import path from "node:path";
 import { createContentSigner } from "../c2pa/content-credentials.ts";
-import type { CredentialTexts } from "../c2pa/credentials.ts";
+import type { CredentialTexts } from "../c2pa/credential-texts.ts";
 import { identityOf, LoraRegistry } from "../lora/registry.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";

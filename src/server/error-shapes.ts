@@ -4,7 +4,7 @@ import { type FailureRecord, sentenceOf, type Surface } from "../errors.ts";
 
 export interface ErrorShape {
   /** Matches the addresses whose failures have it. */
-  pattern: RegExp;
+  paths: RegExp;
   /** The API's names of fields, for the sentence. @default those of the wire */
   surface?: Surface | undefined;
   /** @param reply whose status and headers it may change */
@@ -18,10 +18,10 @@ export interface ShownFailure {
   failure: FailureRecord | undefined;
 }
 
-export function addErrorShape(app: FastifyInstance, { pattern, surface, shape }: ErrorShape): void {
+export function addErrorShape(app: FastifyInstance, { paths, surface, shape }: ErrorShape): void {
   app.addHook("preSerialization", async (request, reply, payload) => {
     const { statusCode: status } = reply;
-    if (status < 400 || !pattern.test(request.url)) return payload;
+    if (status < 400 || !paths.test(request.url)) return payload;
     const { error } = payload as { error?: string };
     // Shaped already, where the route knows better.
     if (error === undefined) return payload;

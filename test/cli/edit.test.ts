@@ -160,7 +160,7 @@ describe("retouch edit", () => {
     expect(JSON.parse(ended.stdout.toString())).toMatchObject({ checkpoint: "plain" });
     await edit("bird.jpg", ["-o", "folder.png"]);
     const [ofFiles, ofFolder] = await Promise.all(
-      ["single.png", "folder.png"].map((name) => readFile(path.join(folder, name))),
+      ["single.png", "folder.png"].map((name) => sharp(path.join(folder, name)).raw().toBuffer()),
     );
     expect(ofFiles).toEqual(ofFolder);
 

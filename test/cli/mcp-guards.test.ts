@@ -193,7 +193,7 @@ describe("an address that a model names", () => {
 
 describe("a file that retouch mcp did not make", () => {
   const taken = (output: string): string =>
-    `output ${output} is there, and this server did not make it or it was changed since; choose another name (retouch mcp --overwrite allows it).`;
+    `output ${output} already exists, and this server did not write it or it has been changed since; choose another name (retouch mcp --overwrite replaces it).`;
 
   it("is never replaced, the source itself and a link included", async () => {
     await writeFile(path.join(root, "notes.png"), "mine");

@@ -200,6 +200,7 @@ describe("an engine", () => {
       referenceSizes: [{ width: 128, height: 128 }],
       notices: [],
       arithmetic: "fp32",
+      tokens: expect.any(Object),
       safety,
       seconds,
     });

@@ -122,13 +122,22 @@ phases = { stateful = { enabled = false } }
 
 # What is a picture, an address of one's own or a size that is allowed here, no schema can say.
 [[operations]]
-include-path-regex = "/(run|runsync)$"
+include-path-regex = "/(run|runsync|picture)$"
 checks = { positive_data_acceptance = { enabled = false } }
 
 # Here 504 says that the wait is over and the edit goes on.
 [[operations]]
 include-path = "/v1/images/edits"
 checks = { positive_data_acceptance = { enabled = false }, not_a_server_error = { expected-statuses = ["2xx", "4xx", 504] } }
+
+# The key may also be in the header of the other name, and the path of one method is a model's name to another.
+[[operations]]
+include-path-regex = "^/bfl/"
+checks = { positive_data_acceptance = { enabled = false }, ignored_auth = { enabled = false }, unsupported_method = { enabled = false } }
+
+[[operations]]
+include-path-regex = "^/replicate/"
+checks = { positive_data_acceptance = { enabled = false } }
 
 [dictionaries]
 ${Object.entries(choices)

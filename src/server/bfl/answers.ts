@@ -56,7 +56,7 @@ const REFUSED = 422;
 
 export function addBflErrors(app: FastifyInstance): void {
   addErrorShape(app, {
-    pattern: /^\/+bfl(?:\/|\?|$)/,
+    paths: /^\/+bfl(?:\/|\?|$)/,
     surface: BFL,
     shape(shown, reply) {
       if (shown.status !== 400 && shown.status !== 415) return failureOf(shown);

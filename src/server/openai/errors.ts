@@ -23,7 +23,7 @@ const MAY_RETRY: ReadonlySet<number> = new Set([408, 429, 503]);
 export function addOpenAiErrors(app: FastifyInstance, schema: ImageEditSchema): void {
   const errorOf = errorsOf(schema);
   addErrorShape(app, {
-    pattern: /^\/+v1(?:\/|\?|$)/,
+    paths: /^\/+v1(?:\/|\?|$)/,
     shape({ status, message, failure }, reply) {
       void reply.header("x-should-retry", String(MAY_RETRY.has(status)));
       return errorOf(status, message, failure);

@@ -133,7 +133,7 @@ function complete(path: string, method: string, operation: Operation, context: E
   }
   for (const [status, { content = {} }] of Object.entries(operation.responses)) {
     for (const [type, one] of Object.entries(content)) {
-      const isText = type === "application/json" || type === "text/plain" || type === EVENTS;
+      const isText = type.endsWith("json") || type === "text/plain" || type === EVENTS;
       const answer = type === EVENTS ? examples.events : examples.answer;
       const example = Number(status) < 300 ? answer : failureExample(route, Number(status), one.schema);
       if (isText && example !== undefined) one.example = example;

@@ -90,7 +90,7 @@ const REFUSED = 422;
 
 export function addReplicateErrors(app: FastifyInstance): void {
   addErrorShape(app, {
-    pattern: /^\/+replicate(?:\/|\?|$)/,
+    paths: /^\/+replicate(?:\/|\?|$)/,
     surface: REPLICATE,
     shape(shown, reply) {
       if (shown.status !== 400 && shown.status !== 415) return failureOf(shown);

@@ -10,6 +10,8 @@ import { idOf, notFound } from "./jobs.ts";
 
 /** Of one of several results. */
 const IMAGE = { min: 0, max: 1000, default: 0 };
+/** Of RFC 7517, section 8.5.2. */
+const JWK_SET = "application/jwk-set+json";
 export const KEYS_PATH = "/.well-known/retouch-receipts.json";
 
 export function addReceiptRoutes(app: TypedApp, context: RouteContext): void {
@@ -42,13 +44,16 @@ export function addReceiptKeyRoutes(app: TypedApp, published: () => Promise<read
     {
       schema: {
         summary: "The public keys that sign receipts",
-        response: { 200: KeySet, ...KEYLESS_FAILURES },
+        response: {
+          200: { description: "A JWK set (RFC 7517).", content: { [JWK_SET]: { schema: KeySet } } },
+          ...KEYLESS_FAILURES,
+        },
       },
     },
     async (_, reply) => {
       // Pages of any origin may check receipts.
       void reply.headers({ "access-control-allow-origin": "*", "cache-control": "public, max-age=60" });
-      return reply.type("application/jwk-set+json").send({ keys: [...(await published())] });
+      return reply.type(JWK_SET).send({ keys: [...(await published())] });
     },
   );
 }
