@@ -70,10 +70,7 @@ it(
     expect(await versionOf()).toBe(version);
 
     said = "";
-    await writeFile(
-      source,
-      text.replace("{ version } = manifest", "version = `${manifest.version}-changed`"),
-    );
+    await writeFile(source, text.replace("= manifest.version;", "= `${manifest.version}-changed`;"));
     await says(/the service is up to date/);
     expect(await versionOf()).toBe(`${version}-changed`);
 

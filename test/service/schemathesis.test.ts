@@ -133,7 +133,7 @@ checks = { positive_data_acceptance = { enabled = false }, not_a_server_error = 
 # The key may also be in the header of the other name, and the path of one method is a model's name to another.
 [[operations]]
 include-path-regex = "^/bfl/"
-checks = { positive_data_acceptance = { enabled = false }, ignored_auth = { enabled = false }, unsupported_method = { enabled = false } }
+checks = { positive_data_acceptance = { enabled = false }, ignored_auth = { enabled = false }, allow_header_conformance = { enabled = false } }
 
 [[operations]]
 include-path-regex = "^/replicate/"

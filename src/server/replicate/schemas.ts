@@ -121,7 +121,6 @@ export const CreateHeaders = Type.Object({
   ),
   prefer: Type.Optional(
     Type.String({
-      maxLength: LENGTHS.ignored,
       description: "wait, or wait=SECONDS from 1 to 60: the answer waits for the end.",
     }),
   ),
