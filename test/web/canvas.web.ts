@@ -194,7 +194,7 @@ describe("the result", () => {
 
     await page.getByRole("button", { name: "What was kept" }).click();
     await page.getByRole("img", { name: "What was kept, carried over and drawn" }).waitFor();
-    await page.getByText(/^[\d.]+ % your own pixels$/).waitFor();
+    await page.getByText(/^[\d.]+% your own pixels$/).waitFor();
     await expectAccessible(page);
     await page.getByRole("button", { name: "Side by side" }).click();
     expect(await page.locator(".holder .compare").count()).toBe(2);

@@ -119,7 +119,10 @@ describe("an image", () => {
     await page.getByRole("button", { name: "Crop", exact: true }).click();
     const box = page.getByRole("application", { name: /^Part to keep/ });
     await page.locator("#crop-picture").evaluate((image: HTMLImageElement) => image.decode());
-    const frame = (await page.locator("#crop-frame").boundingBox())!;
+    // The frame lies on the picture once the dialog has its size.
+    const boxOf = async () => (await page.locator("#crop-frame").boundingBox())!;
+    await expect.poll(async () => (await boxOf()).width).toBeGreaterThan(250);
+    const frame = await boxOf();
     await page.mouse.move(frame.x + 4, frame.y + 4);
     await page.mouse.down();
     await page.mouse.move(frame.x + frame.width / 4, frame.y + frame.height / 4, { steps: 8 });

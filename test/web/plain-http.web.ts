@@ -143,7 +143,7 @@ describe("at a plain-http address that is not localhost, the playground", () => 
     await page.getByText("This request as code").click();
     await page.getByRole("tab", { name: "Python" }).click();
     await page.getByRole("button", { name: "Copy", exact: true }).click();
-    const sentence = page.getByText("This browser does not allow copying; the code is selected,");
+    const sentence = page.getByText("This browser does not allow copying from a page. The code is selected:");
     await sentence.waitFor();
     const code = await page.locator("#code code").textContent();
     expect(await page.evaluate(() => getSelection()!.toString())).toBe(code);

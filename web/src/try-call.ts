@@ -119,7 +119,9 @@ export function tryForm(call: Call, server: string, options: TryOptions): HTMLEl
   function urlOf(): string {
     const valueOf = (name: string): string =>
       inputs.find((one) => one.parameter.name === name)?.control.value.trim() ?? "";
-    const path = call.path.replaceAll(/\{([^{}]+)\}/g, (_, name: string) => encodeURIComponent(valueOf(name)));
+    const path = call.path.replaceAll(/\{([^{}]+)\}/g, (_, name: string) =>
+      encodeURIComponent(valueOf(name)),
+    );
     const query = new URLSearchParams(
       inputs
         .filter(({ parameter, control }) => parameter.in === "query" && control.value.trim() !== "")
