@@ -138,7 +138,7 @@ describe("the playground", () => {
       );
     }
     await page.getByRole("button", { name: "Zoom in" }).click();
-    await page.getByText("150 %").waitFor();
+    await page.getByText("150%").waitFor();
     const { longest } = await seenBy(page);
     console.log(`Longest pause with 24 megapixels: ${Math.round(longest)} ms.`);
     expect(longest).toBeLessThanOrEqual(MAX_PAUSE_MS);
