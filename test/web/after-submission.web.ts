@@ -44,7 +44,7 @@ describe("an edit that is submitted", () => {
     });
     await edit(page, "x");
     await download(page).waitFor();
-    await page.getByText("This browser could not keep the edit in its history:").waitFor();
+    await page.getByText("This browser could not save the edit in its history.").waitFor();
     await expectAccessible(page);
   });
 
@@ -62,7 +62,7 @@ describe("an edit that is submitted", () => {
     });
     await edit(page, "x");
     await download(page).waitFor();
-    await page.getByText("This browser could not keep the edit in its history:").waitFor();
+    await page.getByText("This browser could not save the edit in its history.").waitFor();
   });
 
   it("is finished in a browser that lets pages keep nothing, whose history lasts as long as the page", async () => {
@@ -157,6 +157,6 @@ describe("an edit that is submitted", () => {
     await page.getByText(/^Step \d+ of 28$/).waitFor();
     await page.getByRole("button", { name: "Use the link's key" }).click();
     await page.reload();
-    await page.getByText("This API key sees no such job: it is another key's, or the server").waitFor();
+    await page.getByText("There is no such job for this API key: it belongs to another key, or the server").waitFor();
   });
 });

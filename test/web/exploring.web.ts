@@ -252,7 +252,7 @@ describe("results", () => {
     await page.goto(first);
     await page.locator('.facts dt:text-is("Instruction") + dd', { hasText: "Make it night" }).waitFor();
     await again("Make it old");
-    await page.getByText(/^(?:The \d+ % kept by every edit: |None of its pixels were kept)/).waitFor();
+    await page.getByText(/^(?:The \d+% kept by every edit: |None of its pixels were kept)/).waitFor();
     const tree = page.getByRole("list", { name: "All edits of the first image" });
     // Below the first image the first edit, and below that one both that continue it.
     const below = (path: string) =>
