@@ -82,7 +82,9 @@ describe.skipIf(postgresMissing !== undefined)(
         },
         { limitMs: 300 },
       );
-      await expect(undecided).rejects.toEqual(refusal("COMMIT_UNDECIDED", /may or may not have been stored\.$/));
+      await expect(undecided).rejects.toEqual(
+        refusal("COMMIT_UNDECIDED", /may or may not have been stored\.$/),
+      );
       await link.set({ kind: "up" });
       await expect.poll(names).toEqual(["c"]);
     });
