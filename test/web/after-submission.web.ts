@@ -157,6 +157,8 @@ describe("an edit that is submitted", () => {
     await page.getByText(/^Step \d+ of 28$/).waitFor();
     await page.getByRole("button", { name: "Use the link's key" }).click();
     await page.reload();
-    await page.getByText("There is no such job for this API key: it belongs to another key, or the server").waitFor();
+    await page
+      .getByText("There is no such job for this API key: it belongs to another key, or the server")
+      .waitFor();
   });
 });
