@@ -34,7 +34,7 @@ import {
 } from "./edit-tool-arguments.ts";
 import { placeOf, rememberedEdits, startingPoint } from "./from-original.ts";
 import { createHistory, type History } from "./history.ts";
-import { numberedOutputs } from "./numbered-outputs.ts";
+import { outputsOf } from "./numbered-outputs.ts";
 import { checkMaskName, chooseFormat, defaultOutput, STDOUT } from "./output.ts";
 import { reportText } from "./report.ts";
 import { shown, type ToolContent } from "./shown-results.ts";
@@ -119,12 +119,11 @@ export function createEditTool({ load, loras, defaults, access, results, ...opti
     const isChosen = output !== undefined;
     const { numImages: count = 1 } = parameters;
     // Standard output is refused below, under its own name.
-    const outputs = count > 1 && chosen !== STDOUT ? numberedOutputs(chosen, count) : [chosen];
+    const outputs = chosen === STDOUT ? [chosen] : outputsOf(chosen, count);
     for (const one of outputs) await results.check(one, isChosen);
     const image = [start.picture ?? [], sources.slice(1)].flat().map(({ bytes }) => bytes);
     await wordedBy(TOOL, () => results.checkRoom(outputs[0]!, resolveParameters(parameters), image[0]));
-    const maps =
-      maskOutput === undefined ? [] : count > 1 ? numberedOutputs(maskOutput, count) : [maskOutput];
+    const maps = outputsOf(maskOutput, count);
     await wordedBy(TOOL, async () => {
       for (const [index, map] of maps.entries()) {
         checkMaskName(map, outputs[index]!);

@@ -36,7 +36,7 @@ import {
   STDOUT,
   writeOutput,
 } from "./output.ts";
-import { checkNumberedOutputs, numberedOutputs, writeNumberedOutputs } from "./numbered-outputs.ts";
+import { checkNumberedOutputs, outputsOf, writeNumberedOutputs } from "./numbered-outputs.ts";
 import { placeOf, rememberedEdits, startingPoint } from "./from-original.ts";
 import { createHistory } from "./history.ts";
 import { createProgress } from "./progress.ts";
@@ -133,24 +133,14 @@ async function edit(
   });
   const output = flags.output ?? defaultOutput(sources[0], format);
   const { numImages = 1 } = flags;
-  const outputs = numImages > 1 ? numberedOutputs(output, numImages) : [output];
+  const outputs = outputsOf(output, numImages);
   await (numImages > 1 ? checkNumberedOutputs(outputs) : checkOutput(output));
   await checkDiskRoom(output, resolveParameters(parameters), (start.picture ?? sources[0])?.bytes);
-  const maps =
-    flags.maskOut === undefined
-      ? []
-      : numImages > 1
-        ? numberedOutputs(flags.maskOut, numImages)
-        : [flags.maskOut];
+  const maps = outputsOf(flags.maskOut, numImages);
   for (const [index, map] of maps.entries()) await checkMaskOutput(map, outputs[index]!);
   if (numImages > 1) await checkNumberedOutputs(maps);
 
-  const receipts =
-    flags.receipt === undefined
-      ? []
-      : numImages > 1
-        ? numberedOutputs(flags.receipt, numImages)
-        : [flags.receipt];
+  const receipts = outputsOf(flags.receipt, numImages);
   for (const [index, receipt] of receipts.entries()) await checkReceiptOutput(receipt, outputs[index]!);
   if (numImages > 1) await checkNumberedOutputs(receipts);
   const receiptKey = loadReceiptKey();

@@ -7,6 +7,15 @@ import { systemErrorCode } from "../files/system-error.ts";
 import { checkWritable, RetouchError } from "../index.ts";
 import { STDOUT } from "./output.ts";
 
+/**
+ * The files of so many results: the one that was named, or several by its name; none where none was named.
+ * @throws RetouchError INVALID_PARAMETER for several on standard output
+ */
+export function outputsOf(output: string | undefined, count: number): string[] {
+  if (output === undefined) return [];
+  return count === 1 ? [output] : numberedOutputs(output, count);
+}
+
 /** @throws RetouchError INVALID_PARAMETER for standard output, which takes one image */
 export function numberedOutputs(output: string, count: number): string[] {
   if (output === STDOUT) {

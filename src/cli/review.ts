@@ -14,7 +14,7 @@ import {
   type Verdict,
 } from "../service/held-pictures.ts";
 import { withAdmin } from "../service/keys.ts";
-import { numberedOutputs, writeNumberedOutputs } from "./numbered-outputs.ts";
+import { outputsOf, writeNumberedOutputs } from "./numbered-outputs.ts";
 import { printText } from "./output.ts";
 import { oneLine } from "./report.ts";
 import { type ServiceFlags, withServiceFlags } from "./service-flags.ts";
@@ -118,7 +118,7 @@ async function save(config: Config, held: HeldJob, output: string): Promise<stri
   const { pictures } = held;
   const [first] = pictures;
   const named = path.extname(output) === "" && first ? `${output}${path.extname(first.key)}` : output;
-  const files = images.length === 1 ? [named] : numberedOutputs(named, images.length);
+  const files = outputsOf(named, images.length);
   await writeNumberedOutputs(files, images);
   return files;
 }

@@ -33,6 +33,7 @@ import type { ComponentDefinition } from "./component.ts";
 import { trialInputs } from "./device-trial.ts";
 import { type EditExtent, squareEdit } from "./extent.ts";
 import type { ModelPlan } from "./model.ts";
+import { membersOf } from "./members-of.ts";
 
 /** The kernels of one network. */
 export interface ChosenProducts {
@@ -255,7 +256,7 @@ export function parseChoice(
   wanted: readonly MatrixShape[],
 ): ChosenProducts | undefined {
   if (bytes === undefined || bytes.byteLength > MAX_BYTES) return undefined;
-  const { format, version, shapes, decibels, refusal, isSteady } = parsed(bytes);
+  const { format, version, shapes, decibels, refusal, isSteady } = membersOf(bytes);
   if (format !== FORMAT || version !== VERSION || isSteady !== true) return undefined;
   if (!Array.isArray(shapes)) return undefined;
   if (decibels !== undefined && typeof decibels !== "number") return undefined;
@@ -266,13 +267,4 @@ export function parseChoice(
     wanted.every((shape, index) => isSame(shape, choices[index]!)) &&
     choices.every(({ kernel, seconds }) => PRODUCT_KERNELS.includes(kernel) && typeof seconds === "object");
   return areWanted ? { shapes: choices, decibels, refusal } : undefined;
-}
-
-function parsed(bytes: Uint8Array): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(Buffer.from(bytes).toString("utf8"))) as Record<string, unknown>;
-  } catch (error) {
-    if (error instanceof SyntaxError) return {};
-    throw error;
-  }
 }

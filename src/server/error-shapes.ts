@@ -7,6 +7,8 @@ export interface ErrorShape {
   paths: RegExp;
   /** The API's names of fields, for the sentence. @default those of the wire */
   surface?: Surface | undefined;
+  /** The status where something in the body is wrong. @default 400 and 415, as elsewhere */
+  refusedStatus?: number | undefined;
   /** @param reply whose status and headers it may change */
   shape: (failure: ShownFailure, reply: FastifyReply) => object;
 }
@@ -18,13 +20,19 @@ export interface ShownFailure {
   failure: FailureRecord | undefined;
 }
 
-export function addErrorShape(app: FastifyInstance, { paths, surface, shape }: ErrorShape): void {
+const REFUSED: ReadonlySet<number> = new Set([400, 415]);
+
+export function addErrorShape(
+  app: FastifyInstance,
+  { paths, surface, refusedStatus, shape }: ErrorShape,
+): void {
   app.addHook("preSerialization", async (request, reply, payload) => {
-    const { statusCode: status } = reply;
-    if (status < 400 || !paths.test(request.url)) return payload;
+    if (reply.statusCode < 400 || !paths.test(request.url)) return payload;
     const { error } = payload as { error?: string };
     // Shaped already, where the route knows better.
     if (error === undefined) return payload;
+    if (refusedStatus !== undefined && REFUSED.has(reply.statusCode)) reply.code(refusedStatus);
+    const { statusCode: status } = reply;
     const { failure } = request;
     const message = failure && surface ? sentenceOf(failure, surface) : error;
     return shape({ status, message, failure }, reply);

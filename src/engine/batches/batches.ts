@@ -9,6 +9,7 @@ import { MAX_IMAGES } from "../../models/transformers/image-batch.ts";
 import { once } from "../once.ts";
 import { sha256 } from "../../sha256.ts";
 import { BATCH_SIZES, BatchSpeeds, type ShapeSpeeds } from "./batch-speeds.ts";
+import { membersOf } from "../members-of.ts";
 
 /**
  * The most images that a run of the transformer takes: 1 has all alone; a larger number has as many as that together wherever
@@ -118,7 +119,7 @@ export async function readSpeeds(file: string): Promise<ShapeSpeeds[]> {
 
 export function parseSpeeds(bytes: Uint8Array): ShapeSpeeds[] {
   if (bytes.byteLength > MAX_BYTES) return [];
-  const { format, version, shapes } = parsed(bytes);
+  const { format, version, shapes } = membersOf(bytes);
   if (format !== FORMAT || version !== VERSION || !Array.isArray(shapes)) return [];
   return shapes.map((shape) => Object(shape) as ShapeSpeeds).filter(isShape);
 }
@@ -132,13 +133,4 @@ function isShape({ shape, sizes, unequal }: ShapeSpeeds): boolean {
     return SIZES.has(size) && seconds > 0 && Number.isInteger(runs) && runs > 0;
   });
   return areSizes && unequal.every((size) => SIZES.has(size as number));
-}
-
-function parsed(bytes: Uint8Array): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(Buffer.from(bytes).toString("utf8"))) as Record<string, unknown>;
-  } catch (error) {
-    if (error instanceof SyntaxError) return {};
-    throw error;
-  }
 }

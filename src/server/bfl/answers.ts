@@ -58,10 +58,7 @@ export function addBflErrors(app: FastifyInstance): void {
   addErrorShape(app, {
     paths: /^\/+bfl(?:\/|\?|$)/,
     surface: BFL,
-    shape(shown, reply) {
-      if (shown.status !== 400 && shown.status !== 415) return failureOf(shown);
-      reply.code(REFUSED);
-      return failureOf({ ...shown, status: REFUSED });
-    },
+    refusedStatus: REFUSED,
+    shape: failureOf,
   });
 }

@@ -92,10 +92,7 @@ export function addReplicateErrors(app: FastifyInstance): void {
   addErrorShape(app, {
     paths: /^\/+replicate(?:\/|\?|$)/,
     surface: REPLICATE,
-    shape(shown, reply) {
-      if (shown.status !== 400 && shown.status !== 415) return failureOf(shown);
-      reply.code(REFUSED);
-      return failureOf({ ...shown, status: REFUSED });
-    },
+    refusedStatus: REFUSED,
+    shape: failureOf,
   });
 }
