@@ -2,8 +2,8 @@
 import type { EditRecord } from "./history-store.ts";
 
 export interface Drift {
-  /** Infinity where nothing has changed; undefined where no pixel was kept. */
-  decibels: number | undefined;
+  /** Of the pixels that every edit kept, or of the whole image where none were; Infinity where nothing has changed. */
+  decibels: number;
   /** Of the image, that every edit of the chain has copied; undefined if one of them did not tell. */
   keptShare: number | undefined;
 }
@@ -24,17 +24,21 @@ export async function driftOf(
   maps: readonly Blob[] | undefined,
 ): Promise<Drift> {
   const [from, to, ...kept] = await Promise.all([original, result, ...(maps ?? [])].map(pixelsOf));
-  let sum = 0;
-  let count = 0;
+  let keptSum = 0;
+  let keptCount = 0;
+  let wholeSum = 0;
   for (let at = 0; at < from!.length; at += 4) {
+    let square = 0;
+    for (let channel = at; channel < at + 3; channel += 1) square += (from![channel]! - to![channel]!) ** 2;
+    wholeSum += square;
     if (kept.some((map) => map[at]! < COPIED)) continue;
-    count += 1;
-    for (let channel = at; channel < at + 3; channel += 1) sum += (from![channel]! - to![channel]!) ** 2;
+    keptSum += square;
+    keptCount += 1;
   }
-  const meanSquare = sum / (3 * count);
+  const meanSquare = (keptCount > 0 ? keptSum / keptCount : wholeSum / SIDE ** 2) / 3;
   return {
-    decibels: count === 0 ? undefined : meanSquare === 0 ? Infinity : 10 * Math.log10(255 ** 2 / meanSquare),
-    keptShare: maps && count / SIDE ** 2,
+    decibels: meanSquare === 0 ? Infinity : 10 * Math.log10(255 ** 2 / meanSquare),
+    keptShare: maps && keptCount / SIDE ** 2,
   };
 }
 
@@ -56,7 +60,6 @@ export async function driftOfRecord(
 
 /** Such as `41 dB`. */
 export function showDecibels({ decibels }: Drift): string {
-  if (decibels === undefined) return "all changed";
   return decibels === Infinity ? "unchanged" : `${decibels.toFixed(0)} dB`;
 }
 
@@ -64,7 +67,7 @@ export function showDecibels({ decibels }: Drift): string {
 export function sayDrift(drift: Drift): string {
   const { keptShare } = drift;
   if (keptShare === undefined) return `Compared with the first image: ${showDecibels(drift)}.`;
-  if (keptShare === 0) return "None of its pixels were kept by every edit.";
+  if (keptShare === 0) return `No pixel was kept by every edit; the whole image: ${showDecibels(drift)}.`;
   return `The ${(keptShare * 100).toFixed(0)}% kept by every edit: ${showDecibels(drift)}.`;
 }
 
