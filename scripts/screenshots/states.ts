@@ -88,7 +88,7 @@ export const STATES: readonly State[] = [
     name: "key-wrong",
     prepare: (page) =>
       page.route("**/usage", (route) => json(route, { error: "The API key is not valid." }, 401)),
-    reach: (page) => page.locator("#key-error:not(:empty)").waitFor(),
+    reach: (page) => page.locator("#key-error", { hasText: "does not recognise this key" }).waitFor(),
   },
   { name: "image", reach: (page) => example(page, "bluebird") },
   {
@@ -245,7 +245,7 @@ export const STATES: readonly State[] = [
       await example(page, "fox");
       await page.route("**/run", (route) => route.abort("connectionrefused"));
       await submit(page);
-      await page.locator("#banner:not(:empty)").waitFor();
+      await page.locator("#banner", { hasText: "is not responding" }).waitFor();
     },
   },
   {
