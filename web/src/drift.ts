@@ -1,4 +1,4 @@
-/** How far kept pixels have moved over a chain of edits: their peak signal-to-noise ratio to its first image. */
+/** How far a chain of edits has moved from its first image: the peak signal-to-noise ratio of the pixels that it kept. */
 import type { EditRecord } from "./history-store.ts";
 
 export interface Drift {
