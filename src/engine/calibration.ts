@@ -5,10 +5,10 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { messageOf } from "../errors.ts";
 import { ifMissing } from "../files/system-error.ts";
 import type { Gain } from "../sampling/reuse.ts";
 import { writeFileAtomically } from "../files/write-atomically.ts";
+import { membersOf } from "./members-of.ts";
 
 /** What a calibration found out about a checkpoint: how much error each way of saving time makes. */
 export interface Calibration {
@@ -91,23 +91,13 @@ export const calibrationText = (calibration: Calibration): string =>
 /** Undefined for what is no calibration, or one of another version: the checkpoint then counts as not calibrated. */
 export function parseCalibration(bytes: Uint8Array): Calibration | undefined {
   if (bytes.byteLength > MAX_BYTES) return undefined;
-  const given = parsed(bytes);
-  const { format, version, checkpoint, edits, gains, arithmetic } = given;
+  const { format, version, checkpoint, edits, gains, arithmetic } = membersOf(bytes);
   if (format !== FORMAT || version !== VERSION || typeof checkpoint !== "string") return undefined;
   if (!isAmount(edits) || !areGains(gains)) return undefined;
   if (typeof arithmetic !== "object" || arithmetic === null) return undefined;
   const entries = Object.entries(arithmetic);
   if (!entries.every((entry): entry is [string, number] => isAmount(entry[1]))) return undefined;
   return { checkpoint, edits, gains, arithmetic: Object.fromEntries(entries) };
-}
-
-function parsed(bytes: Uint8Array): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(Buffer.from(bytes).toString("utf8"))) as Record<string, unknown>;
-  } catch (error) {
-    if (error instanceof SyntaxError) return {};
-    throw new Error(messageOf(error), { cause: error });
-  }
 }
 
 /** From high noise levels to 0. */
