@@ -23,8 +23,8 @@ describe("on the shipped checkpoint", () => {
   let engine: Engine;
   let base: EditRequest;
   beforeAll(async () => {
-    // Nothing is there, so the calibration is the one that ships.
-    engine = await open({ cacheFolder: path.join(root, "no-such-folder") });
+    // Nothing is in it, so the calibration is the one that ships.
+    engine = await open({ cacheFolder: await temporaryFolder() });
     const image = await readFile(path.join(root, "examples", "fox.png"));
     base = { image, prompt: "make it night", seed: 5, size: { width: 128, height: 128 } };
   });
