@@ -1,5 +1,6 @@
 /** Edits whose steps are reused, by a whole engine: the promise on the shipped checkpoint, and what goes together with it. */
-import { readdir, readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -22,13 +23,18 @@ const pixelsOf = async (image: Uint8Array): Promise<Uint8Array> => (await decode
 describe("on the shipped checkpoint", () => {
   let engine: Engine;
   let base: EditRequest;
+  let cacheFolder: string;
   beforeAll(async () => {
     // Nothing is in it, so the calibration is the one that ships.
-    engine = await open({ cacheFolder: await temporaryFolder() });
+    cacheFolder = await mkdtemp(path.join(tmpdir(), "retouch-test-"));
+    engine = await open({ cacheFolder });
     const image = await readFile(path.join(root, "examples", "fox.png"));
     base = { image, prompt: "make it night", seed: 5, size: { width: 128, height: 128 } };
   });
-  afterAll(() => engine.close());
+  afterAll(async () => {
+    await engine.close();
+    await rm(cacheFolder, { recursive: true, force: true });
+  });
 
   it.each([
     ["make it night", 34, 10],
