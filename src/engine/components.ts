@@ -23,6 +23,7 @@ import { isResident, type MemoryPlan, type NetworkKinds, planMemory } from "./me
 import type { ComponentRunner, Model } from "./model.ts";
 import { type ChosenProducts, chooseProducts } from "./product-choice.ts";
 import { Residency } from "./residency.ts";
+import { NotTogether } from "./edit-group.ts";
 import { chooseKinds, type WeightsChoice } from "./weights-choice.ts";
 
 export interface ComponentOptions extends Pick<WeightOptions, "accuracyLevel"> {
@@ -181,6 +182,8 @@ export class Components implements ComponentRunner {
     const most = Math.min(edit.atOnce ?? 1, this.batches.most);
     if (most > 1) await this.batches.ready();
     const atOnce = this.#roomFor(edit, most);
+    // Edits that run together find the networks loaded, and one plan that holds for all of them.
+    if ((edit.members ?? 1) > 1 && atOnce < most) throw new NotTogether();
     this.#plan = this.#planWith(checkMemory, { ...edit, atOnce });
     this.#fit(edit);
     if (atOnce === 1 && this.#roomFor(edit, 2) === 1) {
@@ -188,6 +191,20 @@ export class Components implements ComponentRunner {
     }
     await this.#residency.follow(this.#plan);
     return atOnce;
+  }
+
+  async mostTogether(edit: EditExtent): Promise<number> {
+    const { most } = this.batches;
+    const { atOnce = 1 } = edit;
+    if (most <= atOnce) return 1;
+    await this.batches.ready();
+    for (let members = Math.floor(most / atOnce); members > 1; members -= 1) {
+      const extent = { ...edit, members, atOnce: members * atOnce };
+      // Kept encodings would make room.
+      const plan = planMemory(this.#model, this.kinds, extent, this.#limitBytes, this.#maxTensorBytes);
+      if (isResident(plan, this.#limitBytes)) return members;
+    }
+    return 1;
   }
 
   /** How many images a run has room for, of so many, while all networks stay loaded. */

@@ -1,5 +1,6 @@
 /** What one call of an engine takes beside the request. */
 import type { ReuseBudget } from "../sampling/reuse.ts";
+import type { GroupPlace } from "./edit-group.ts";
 import type { OfferedState, ResumeOutcome } from "./edit-states.ts";
 import type { EditStep } from "./model.ts";
 
@@ -44,6 +45,11 @@ export interface EditOptions {
    * with. The result's `reuse` then says what came of it.
    */
   reuse?: ReuseBudget | undefined;
+  /**
+   * Its place in a group of edits that run together, where that is faster. The result has the same bytes.
+   * @default it runs alone
+   */
+  group?: GroupPlace | undefined;
   /** An Ed25519 private key in PEM (PKCS #8), which signs the receipts of the results. @default they are not signed */
   receiptKey?: string | undefined;
 }

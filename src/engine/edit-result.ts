@@ -76,6 +76,8 @@ export interface EditReport {
   acceleration?: AccelerationReport | undefined;
   /** What the networks computed in, as calibrations name it, such as `fp32 with int8 products`. */
   arithmetic: string;
+  /** How many edits like this one are worth running together, as far as that was measured; absent of an edit without a group. */
+  worthTogether?: number | undefined;
   /** Steps of all images taken by an interrupted run that this one went on from; absent if it began from noise. */
   resumedFrom?: number | undefined;
   /** Durations; `total` is from the encoded source to the encoded result, and `parts` is what it is made of. */

@@ -16,6 +16,7 @@ import type { Pipeline, ReferenceCache } from "../pipelines/pipeline.ts";
 import { checkpointName } from "../weights/checkpoint.ts";
 import { type CheckerIdentity, createSafetyChecker } from "../safety/checker.ts";
 import { createTurns } from "./turns.ts";
+import { inTurn } from "./edit-group.ts";
 import type { BatchSpeeds } from "./batches/batch-speeds.ts";
 import type { BatchChoice } from "./batches/batches.ts";
 import { userCacheFolder } from "../machine/cache-folder.ts";
@@ -338,9 +339,9 @@ export async function createEngine(
       return encodings.counts;
     },
     edit: (request, editOptions = {}) =>
-      turns.take(editOptions.signal, () => runEdit(tools, request, editOptions)),
+      inTurn(turns, editOptions, (member) => runEdit(tools, request, editOptions, member)),
     editToLatents: (request, editOptions = {}) =>
-      turns.take(editOptions.signal, () => runEditToLatents(tools, request, editOptions)),
+      inTurn(turns, editOptions, (member) => runEditToLatents(tools, request, editOptions, member)),
     close: () =>
       turns.close(async () => {
         encodings.clear();

@@ -20,6 +20,8 @@ export interface EditExtent {
   encodingBytes?: number | undefined;
   /** Images that a run of the transformer takes. @default 1 */
   atOnce?: number | undefined;
+  /** Edits of this extent that run together. @default 1 */
+  members?: number | undefined;
   /** Size of the result. @default one that counts as nothing beside the networks */
   result?: Size | undefined;
   /** How many results there are. @default 1 */

@@ -102,8 +102,9 @@ function planInTiles(
     return [component.name, { ...needed, privateBytes: copies * needed.privateBytes }] as const;
   });
   const all = needs.map(([, one]) => one);
-  const { loraBytes = 0, encodingBytes = 0 } = edit;
-  const heldBytes = PROCESS_BYTES + model.heldBytes(edit) + loraBytes + encodingBytes + pictureBytes(edit);
+  const { loraBytes = 0, encodingBytes = 0, members = 1 } = edit;
+  const ownBytes = model.heldBytes(edit) + pictureBytes(edit);
+  const heldBytes = PROCESS_BYTES + members * ownBytes + loraBytes + encodingBytes;
   return {
     components: Object.fromEntries(needs),
     tileSide,

@@ -14,6 +14,7 @@ import type { Batches } from "./batches/batches.ts";
 import type { ComponentDefinition } from "./component.ts";
 import type { Encodings } from "./encodings.ts";
 import type { BatchPlace } from "../sampling/noise.ts";
+import type { GroupMember } from "./edit-group.ts";
 import type { EditExtent, SecondPass, UsualPasses } from "./extent.ts";
 import type { FloatTensor, GivenEmbeds } from "./given-tensors.ts";
 import type { Kept } from "../preserve/compose.ts";
@@ -56,9 +57,11 @@ export interface ComponentRunner {
   /**
    * Plans the memory of an edit, before any network runs for it.
    * @returns how many images a run of the transformer may take, of those that the edit wants
-   * @throws RetouchError MEMORY_INSUFFICIENT
+   * @throws RetouchError MEMORY_INSUFFICIENT; NotTogether for several members that do not all have room
    */
   prepare(edit: EditExtent): Promise<number>;
+  /** How many edits have room together, each with as many images a run as `edit.atOnce` says. */
+  mostTogether(edit: EditExtent): Promise<number>;
   /** Whether networks that take several images run with more than one. */
   readonly batches: Batches;
   /**
@@ -117,6 +120,8 @@ export interface EditorOptions {
   isLatentOnly?: boolean | undefined;
   /** How much error the steps may make by going on along earlier velocities. @default every step is computed */
   reuse?: ReuseBudget | undefined;
+  /** Its place among the edits that run together with it. @default it runs alone, and nobody asks whether others could */
+  member?: GroupMember | undefined;
   /** Measures the parts of the edit, all but denoising. */
   stopwatch?: Stopwatch | undefined;
   /** Working sizes to use instead of the recipe's own. */
@@ -224,6 +229,11 @@ export interface EditOutcome extends DrawnImage {
    * image.
    */
   sourceInResult?: Size | undefined;
+  /**
+   * How many edits like this one are worth running together, as far as that was measured; absent if nobody asked, or the
+   * recipe runs images one at a time.
+   */
+  worthTogether?: number | undefined;
   /** What the user should know about the result, as sentences. */
   notices: string[];
 }

@@ -24,6 +24,7 @@ import { type Acceleration, accelerationReport, DRAWS_NOISE, planAcceleration } 
 import type { Calibration } from "./calibration.ts";
 import type { EditParameters, EditReport, EditResult, ImageResult, LatentsResult } from "./edit-result.ts";
 import type { EncodingCache } from "./encodings.ts";
+import type { GroupMember } from "./edit-group.ts";
 import type { EditOptions } from "./edit-options.ts";
 import { checkTensors, drawsOf, followed } from "./draws.ts";
 import { resolveTensors } from "./given-tensors.ts";
@@ -72,10 +73,11 @@ export async function runEdit(
   tools: EditTools,
   request: EditRequest,
   options: EditOptions,
+  member?: GroupMember,
 ): Promise<EditResult> {
   const started = performance.now();
   const key = readReceiptKey(options.receiptKey);
-  const edited = await editAll(tools, request, options, { isLatentOnly: false });
+  const edited = await editAll(tools, request, options, { isLatentOnly: false, member });
   const { outcome, images, resolved, source, stopwatch } = edited;
   const { size, kept, sourceInResult } = outcome;
   const parameters = parametersOf(edited);
@@ -128,9 +130,10 @@ export async function runEditToLatents(
   tools: EditTools,
   request: EditRequest,
   options: EditOptions,
+  member?: GroupMember,
 ): Promise<LatentsResult> {
   const started = performance.now();
-  const edited = await editAll(tools, request, options, { isLatentOnly: true });
+  const edited = await editAll(tools, request, options, { isLatentOnly: true, member });
   const verdicts: (SafetyVerdict | undefined)[] = [];
   for (const { picture } of edited.images) verdicts.push(picture && (await edited.check(picture)));
   const parts = edited.images.map(({ latents }) => latents);
@@ -168,7 +171,7 @@ async function editAll(
   tools: EditTools,
   request: EditRequest,
   { signal, onStep, isSketched, owner = "", reuse: ownBudget, ...others }: EditOptions,
-  { isLatentOnly }: { isLatentOnly: boolean },
+  { isLatentOnly, member }: { isLatentOnly: boolean; member: GroupMember | undefined },
 ): Promise<Edited> {
   const { safetyThreshold, isFlaggedKept = false, ...stateOptions } = others;
   const stopwatch = new Stopwatch();
@@ -180,6 +183,8 @@ async function editAll(
   checkSizeRule(resolved.sizeRule, tools.pipeline.takesSizeRule);
   const chosenLoras = await tools.loras.choose(resolved.loras);
   const { acceleration, arithmetic, isExact } = await planAcceleration(resolved, tools);
+  // What is promised may ask for another arithmetic than the others compute in.
+  if (acceleration) member?.mustBeAlone();
   tools.compute({ isExact });
   const reuse = ownBudget ?? acceleration?.budget;
   const checker = tools.isCheckRequired || resolved.isSafetyChecked ? tools.checker : undefined;
@@ -201,6 +206,7 @@ async function editAll(
     source,
     mask,
     signal,
+    member,
     stopwatch,
     isSketched,
     loras: chosenLoras,
@@ -300,6 +306,7 @@ function reportOf(
     acceleration: reused,
     arithmetic: edited.arithmetic,
     resumedFrom,
+    worthTogether: outcome.worthTogether,
     seconds: { total: (performance.now() - started) / 1000, denoise: parts.denoise, parts },
   };
 }

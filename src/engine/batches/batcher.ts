@@ -1,7 +1,7 @@
 /**
- * Where the images of an edit that are drawn at a time meet: what they ask of the transformer, and both passes of each, is
- * answered by as few runs as was measured to be fastest, if each gets the bits that it gets alone. Samplers, caches and masks
- * know nothing of it.
+ * Where images that are drawn at a time meet, those of one edit or of several: what they ask of the transformer, and both
+ * passes of each, is answered by as few runs as was measured to be fastest, if each gets the bits that it gets alone.
+ * Samplers, caches and masks know nothing of it.
  */
 import { throwIfAborted } from "../abort.ts";
 import type { BatchSpeeds } from "./batch-speeds.ts";
@@ -10,6 +10,8 @@ import type { BatchSpeeds } from "./batch-speeds.ts";
 export interface Question<Input> {
   /** Questions of one shape can be answered by one run. */
   shape: string;
+  /** What one run takes for all of its images, such as the adapters: questions that differ in it never share a run. */
+  shared?: object | undefined;
   input: Input;
 }
 
@@ -24,11 +26,19 @@ export interface Lane<Input> {
   leave(): void;
 }
 
-/** The images of an edit. */
+/** The images that are drawn at a time. */
 export interface Party<Input> {
-  enter(): Lane<Input>;
-  /** Ends all lanes; what they still ask is refused. */
-  close(): void;
+  /** @param signal of the image's edit */
+  enter(signal?: AbortSignal): Lane<Input>;
+  /** Ends these lanes at once; what they still ask is refused. @default all lanes */
+  close(lanes?: Iterable<Lane<Input>>): void;
+}
+
+export interface PartyOptions {
+  /** How many images a run may have. @default 1 */
+  most?: number | undefined;
+  /** Whether nobody is waited for who has not entered yet. @default nobody ever is */
+  isComplete?: (() => boolean) | undefined;
 }
 
 export interface BatcherOptions<Input> {
@@ -41,18 +51,16 @@ export interface BatcherOptions<Input> {
 
 interface Waiting<Input> {
   questions: readonly Question<Input>[];
+  signal: AbortSignal | undefined;
   resolve: (answers: Float32Array[]) => void;
   reject: (error: unknown) => void;
 }
 
-interface OpenLane<Input> {
-  waiting: Waiting<Input> | undefined;
-}
-
 interface OpenParty<Input> {
-  signal: AbortSignal | undefined;
   most: number;
-  lanes: Set<OpenLane<Input>>;
+  isComplete: () => boolean;
+  /** What each asks, once it does. */
+  lanes: Map<Lane<Input>, Waiting<Input> | undefined>;
 }
 
 export class Batcher<Input> {
@@ -61,35 +69,34 @@ export class Batcher<Input> {
     this.#options = options;
   }
 
-  /**
-   * @param signal of the edit
-   * @param most how many images a run may have that it is part of
-   */
-  party(signal?: AbortSignal, most = 1): Party<Input> {
-    const party: OpenParty<Input> = { signal, most, lanes: new Set() };
-    const end = (lane: OpenLane<Input>): void => {
-      lane.waiting?.reject(new Error("The image is no longer drawn."));
-      lane.waiting = undefined;
+  party({ most = 1, isComplete = () => true }: PartyOptions = {}): Party<Input> {
+    const party: OpenParty<Input> = { most, isComplete, lanes: new Map() };
+    const consider = (): void => this.#consider(party);
+    const end = (lane: Lane<Input>): void => {
+      party.lanes.get(lane)?.reject(ended());
       party.lanes.delete(lane);
     };
     return {
-      enter: () => {
-        const lane: OpenLane<Input> = { waiting: undefined };
-        party.lanes.add(lane);
-        return {
+      enter: (signal) => {
+        const lane: Lane<Input> = {
           ask: (questions) =>
             new Promise((resolve, reject) => {
-              lane.waiting = { questions, resolve, reject };
-              this.#consider(party);
+              if (!party.lanes.has(lane)) return reject(ended());
+              party.lanes.set(lane, { questions, signal, resolve, reject });
+              consider();
             }),
-          leave: () => {
+          leave() {
             end(lane);
-            this.#consider(party);
+            consider();
           },
         };
+        party.lanes.set(lane, undefined);
+        return lane;
       },
-      close: () => {
-        for (const lane of party.lanes) end(lane);
+      close(lanes = party.lanes.keys()) {
+        for (const lane of lanes) end(lane);
+        // Others may have waited for these.
+        consider();
       },
     };
   }
@@ -107,24 +114,26 @@ export class Batcher<Input> {
 
   /** Answers what is asked once every image that is drawn asks. */
   #consider(party: OpenParty<Input>): void {
-    const lanes = [...party.lanes];
-    if (lanes.length === 0 || lanes.some(({ waiting }) => waiting === undefined)) return;
-    const asked = lanes.map(({ waiting }) => waiting!);
-    for (const lane of lanes) lane.waiting = undefined;
+    if (party.lanes.size === 0 || !party.isComplete()) return;
+    const asked = [...party.lanes.values()].filter((waiting) => waiting !== undefined);
+    if (asked.length < party.lanes.size) return;
+    for (const lane of party.lanes.keys()) party.lanes.set(lane, undefined);
     void this.#answer(party, asked);
   }
 
   /** Never rejects: what fails is told to those who asked. */
-  async #answer({ signal, most }: OpenParty<Input>, asked: readonly Waiting<Input>[]): Promise<void> {
-    const shapes = new Map<string, Pending<Input>[]>();
-    const all: Pending<Input>[][] = asked.map(({ questions }) =>
-      questions.map(({ shape, input }) => {
+  async #answer({ most }: OpenParty<Input>, asked: readonly Waiting<Input>[]): Promise<void> {
+    const runs: { shape: string; shared: object | undefined; pending: Pending<Input>[] }[] = [];
+    const all: Pending<Input>[][] = asked.map(({ questions, signal }) =>
+      questions.map(({ shape, shared, input }) => {
         const pending = { input, signal, answer: undefined, error: undefined };
-        shapes.set(shape, [...(shapes.get(shape) ?? []), pending]);
+        const known = runs.find((run) => run.shape === shape && run.shared === shared);
+        if (known) known.pending.push(pending);
+        else runs.push({ shape, shared, pending: [pending] });
         return pending;
       }),
     );
-    for (const [shape, pending] of shapes) await this.#runAll(shape, pending, most);
+    for (const { shape, pending } of runs) await this.#runAll(shape, pending, most);
     for (const [index, { resolve, reject }] of asked.entries()) {
       const failed = all[index]!.find(({ answer }) => answer === undefined);
       if (failed) reject(failed.error);
@@ -166,6 +175,8 @@ export class Batcher<Input> {
       const seconds = await this.#runOne([one]);
       if (seconds !== undefined) speeds.ran(shape, 1, seconds);
     }
+    // Now it is known how long one takes: of large images, several are not even tried.
+    if (speeds.toCompare(shape, size) === undefined) return;
     const first = pending.slice(0, size);
     if (first.some(({ answer, signal }) => answer === undefined || signal?.aborted)) return;
     const together = await run(first.map(({ input }) => input)).catch(() => undefined);
@@ -205,6 +216,8 @@ interface Pending<Input> {
   answer: Float32Array | undefined;
   error: unknown;
 }
+
+const ended = (): Error => new Error("The image is no longer drawn.");
 
 /** Whether two arrays have the same bits. */
 function hasBits(one: Float32Array, other: Float32Array): boolean {

@@ -78,7 +78,7 @@ export async function inputsOf(
   const shape = networks.shapeOf({ ...inputs, ...prompt, numTokens });
   return async ({ latents, sigma }) => {
     const input = { ...inputs, prompt, latents, modulation: await modulationAt(sigma) };
-    return { shape, input };
+    return { shape, shared: inputs.adapters, input };
   };
 }
 

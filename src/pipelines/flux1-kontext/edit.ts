@@ -6,7 +6,7 @@
  */
 import type { Picture } from "../../images/picture.ts";
 import { throwIfAborted } from "../../engine/abort.ts";
-import type { Ask } from "../../engine/batches/batcher.ts";
+import type { Ask, Party } from "../../engine/batches/batcher.ts";
 import { skippedSteps } from "../../engine/mask-rules.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
 import { withTrueGuidance } from "../../sampling/guidance.ts";
@@ -53,7 +53,7 @@ async function* recipe(
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
   const { signal, isSketched, loras, sizes, resume, reuse, given = {}, isLatentOnly } = options;
-  const { mask, encodings, stopwatch = new Stopwatch() } = options;
+  const { mask, encodings, member, stopwatch = new Stopwatch() } = options;
   const { draws = [{ seed: request.seed, latents: given.latents }] } = options;
   const numChannels = networks.autoencoder.latentChannels;
 
@@ -77,12 +77,11 @@ async function* recipe(
   const levels = levelsOf(networks.schedule, request, numTokens);
   const hasNegative = isNegativeUsed(request, given.negativeEmbeds !== undefined);
   const passes = hasNegative ? 2 : 1;
-  const roomFor = await networks.prepare({
+  const extent = {
     target: target.canvas,
     references: references.map(({ canvas }) => canvas),
     numSteps: request.numSteps,
     isNegativeUsed: hasNegative,
-    atOnce: passes * draws.length,
     textLength: textLengthOf(networks.textLength, request, given),
     loraBytes: loras?.memoryBytes,
     ...pictureExtent(
@@ -95,7 +94,10 @@ async function* recipe(
       },
       request,
     ),
-  });
+  };
+  await member?.agree(extent);
+  const { size: members = 1 } = member ?? {};
+  const roomFor = await networks.prepare({ ...extent, members, atOnce: passes * draws.length * members });
   const adapted = await loras?.read();
 
   // 2. Text: T5 carries the wording, CLIP's pooled vector modulates every block.
@@ -144,7 +146,9 @@ async function* recipe(
           return [away!, from!];
         }, request.trueCfgScale)
       : async (at) => (await ask([await positive(at)]))[0]!;
-  const party = networks.batcher.party(signal, roomFor);
+  const meet = (isComplete?: () => boolean): Party<VelocityInputs> =>
+    networks.batcher.party({ most: roomFor, isComplete });
+  const party = member ? member.party(meet) : meet();
   const shapeOfImage = networks.shapeOf({ ...inputs, ...prompts.positive, numTokens });
 
   // 6. Noise for each image, drawn as a grid and then packed; or what the caller gives, or what an interrupted run made of
@@ -156,7 +160,7 @@ async function* recipe(
     pack: (noise) => packLatents(noise, numChannels, targetGrid),
     isStochastic: networks.schedule.isStochastic,
     begin() {
-      const { ask, leave } = party.enter();
+      const { ask, leave } = party.enter(signal);
       return { velocity: velocity(ask), end: leave };
     },
     close: party.close,
@@ -171,6 +175,7 @@ async function* recipe(
     started,
   });
   networks.free(); // The decoder may need the room.
+  const mostTogether = member ? await networks.mostTogether({ ...extent, atOnce: passes }) : 1;
   const outcome = {
     size,
     workingSize: target.content,
@@ -182,6 +187,7 @@ async function* recipe(
       result: numTokens,
     },
     isNegativeUsed: hasNegative,
+    worthTogether: member && networks.batcher.lanesFor(shapeOfImage, passes, passes * mostTogether),
     notices: [...(adapted?.notices ?? []), ...cutNotices(prompts)],
   };
   if (isLatentOnly) return outcomeOf(outcome, drawn);

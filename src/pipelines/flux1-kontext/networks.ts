@@ -70,6 +70,11 @@ export class Networks implements LatentSpace {
     return this.#components.prepare(edit);
   }
 
+  /** How many edits have room together. */
+  mostTogether(edit: EditExtent): Promise<number> {
+    return this.#components.mostTogether(edit);
+  }
+
   encodePrompt(text: PromptText, options?: Parameters<PromptEncoder["encode"]>[1]): Promise<Prompt> {
     return this.#prompts.encode(text, options);
   }

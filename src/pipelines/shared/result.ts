@@ -143,7 +143,7 @@ export const pictureExtent = (
   result: size,
   numResults,
   isDeep: deep && isMoreThanPlain(deep),
-  source,
+  source: source && { width: source.width, height: source.height },
   mask: isMasked ? (maskBlur > 0 || maskFeather > 0 ? "soft" : "hard") : undefined,
 });
 

@@ -9,7 +9,7 @@ const numbers = (answers: readonly Float32Array[]): number[] => answers.map(([on
 
 /** Lanes that each ask once, by the questions of each. */
 async function ask(batcher: Batcher<number>, lanes: readonly (readonly Question<number>[])[], most = 4) {
-  const party = batcher.party(undefined, most);
+  const party = batcher.party({ most });
   const open = lanes.map(() => party.enter());
   const answers = await Promise.all(open.map((lane, index) => lane.ask(lanes[index]!)));
   party.close();
@@ -55,7 +55,7 @@ it("tells each image alone of its failure where one of several cannot be answere
     if (inputs.includes(3)) throw new Error("a broken image");
     return doubled(inputs);
   };
-  const party = new Batcher({ speeds, run }).party(undefined, 2);
+  const party = new Batcher({ speeds, run }).party({ most: 2 });
   const [one, other] = [party.enter(), party.enter()];
   const [answered, failed] = await Promise.allSettled([one.ask([question(1)]), other.ask([question(3)])]);
   expect(answered).toEqual({ status: "fulfilled", value: [Float32Array.of(2)] });
@@ -69,15 +69,15 @@ it("refuses what is asked when the edit ends, and aborts between runs", async ()
     return doubled(inputs);
   });
   const batcher = new Batcher({ speeds: new BatchSpeeds(), run });
-  const party = batcher.party(controller.signal, 1);
-  const [one, other] = [party.enter(), party.enter()];
+  const party = batcher.party();
+  const [one, other] = [party.enter(controller.signal), party.enter(controller.signal)];
   const waiting = one.ask([question(1)]);
   party.close();
   await expect(waiting).rejects.toThrow("no longer drawn");
   expect(run).not.toHaveBeenCalled();
 
-  const again = batcher.party(controller.signal, 1);
-  const lanes = [again.enter(), again.enter()];
+  const again = batcher.party();
+  const lanes = [again.enter(controller.signal), again.enter(controller.signal)];
   const results = await Promise.allSettled(lanes.map((lane, index) => lane.ask([question(index)])));
   expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
   expect(run).toHaveBeenCalledTimes(1);
