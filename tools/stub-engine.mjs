@@ -53,6 +53,8 @@ async function setUp(setup) {
     return;
   }
   if (setup.engine.checkpoint === "crash") process.exit(3);
+  // As many edits are worth running together as the setting says.
+  worthTogether = setup.engine.batch;
   threshold = setup.engine.safety?.threshold ?? threshold;
   const agents = createAgents(createAddressPolicy(setup.allowPrivateHosts));
   const storage = createOwnStorage(await openStorage(setup.storage));
@@ -67,6 +69,8 @@ async function openStorage(options) {
   // The S3 client alone takes longer to load than everything else.
   return (await import("../dist/storage/open.js")).openStorage(options);
 }
+
+let worthTogether;
 
 /** Edits that were run here. */
 let edits = 0;
@@ -206,6 +210,7 @@ const engine = {
       referenceSizes: images.map(() => size),
       notices: [],
       safety: verdicts.toSorted((a, b) => b.score - a.score)[0],
+      worthTogether,
       resumedFrom: from >= 1 ? from : undefined,
       seconds: {
         total: (performance.now() - started) / 1000,

@@ -142,6 +142,13 @@ export interface Jobs {
   deliveries(keyId: string, page: { offset: number; limit: number }): Promise<WebhookDelivery[]>;
 }
 
+/** How a worker looks for jobs that can run together. */
+export interface LikeOptions {
+  workerId: string;
+  /** A job with a shorter time limit of its own runs alone. */
+  leastLimitMs: number;
+}
+
 /**
  * What a worker needs from the jobs. Every call names job and attempt, and returns `false` once they are no
  * longer this worker's.
@@ -158,6 +165,13 @@ export interface WorkQueue {
    * @param endpoint as the database has it @default the default one
    */
   claim(workerId: string, endpoint?: string): Promise<ClaimedJob | undefined>;
+  /**
+   * Whether the next job of the same endpoint could run together with `job`, which this worker has taken, and no other
+   * worker is idle. Jobs are only ever taken in their order, so none passes another.
+   */
+  isLikeNext(job: ClaimedJob, options: LikeOptions): Promise<boolean>;
+  /** Takes that job, unless another has become the next one. */
+  claimLike(job: ClaimedJob, options: LikeOptions): Promise<ClaimedJob | undefined>;
   /** Calls back whenever a job may be waiting. @returns a function that ends it */
   onQueued(listener: () => void): () => void;
   /** Takes the next job with images to download, unless this worker already has `maxOfKey` of its key. */

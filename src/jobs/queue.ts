@@ -34,6 +34,8 @@ export interface Queue {
    * @returns its id
    */
   fetch(sql: Sql, endpoint: string): Promise<string | undefined>;
+  /** The id of the job that `fetch` would take. */
+  peek(sql: Pick<Sql, "query">, endpoint: string): Promise<string | undefined>;
   /**
    * The first of these endpoints that has jobs waiting; one with jobs of normal priority before one without.
    */
@@ -123,6 +125,16 @@ export function createQueue(database: Database, onError: (error: Error) => void)
         ignoreStartAfter: true,
         db: adapter(sql),
       });
+      return next?.id;
+    },
+    async peek(sql, endpoint) {
+      const [next] = await sql.query<{ id: string }>(
+        // The order of pg-boss.
+        `select id from ${waiting} as waiting where name = $1 and state < 'active'
+          order by priority desc, created_on, id limit 1`,
+        [nameOf(endpoint)],
+        { isPlannedOnce: true },
+      );
       return next?.id;
     },
     async nextEndpoint(sql, endpoints) {

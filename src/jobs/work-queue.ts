@@ -4,6 +4,7 @@
  */
 import type { LendOptions, Sql } from "../database/database.ts";
 import { WITHOUT_SYNC } from "../database/durability.ts";
+import { claimLike, claimNext, isLikeNext, NotLike, readopt } from "./claims.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { WorkQueue } from "./contracts.ts";
 import { DEFAULT_ENDPOINT } from "./endpoints.ts";
@@ -11,12 +12,10 @@ import { endJobs } from "./ending.ts";
 import { noted } from "./course.ts";
 import { holdJob } from "./hold.ts";
 import { newsOf } from "./events.ts";
-import { roomForResults } from "./key-use.ts";
-import type { ClaimedJob, JobChunk, JobEdit, JobResult, KeptState } from "./job.ts";
+import type { ClaimedJob, JobChunk } from "./job.ts";
 import { type PlaceRow, placeOf } from "./rows.ts";
 import { createSources } from "./sources.ts";
 import { isFurther, KEEPING_STATE, keepState } from "./states.ts";
-import { counterOfTurn } from "./turns.ts";
 
 /** SQLSTATE for a row that another transaction has locked, if the statement does not wait. */
 const LOCKED = "55P03";
@@ -52,6 +51,21 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
     },
 
     nextEndpoint: (endpoints) => context.queue.nextEndpoint(database, endpoints),
+
+    isLikeNext: (job, options) => isLikeNext(context, job, options, vital),
+
+    async claimLike(job, options) {
+      const { workerId } = options;
+      try {
+        return await database.transaction((sql) => claimLike(context, sql, job, options), vital);
+      } catch (error) {
+        if (error instanceof NotLike) return undefined;
+        // The worker's next claim readopts it.
+        if ((error as { code?: string }).code === "COMMIT_UNDECIDED") undecided.add(workerId);
+        if ((error as { code?: string }).code === LOCKED) return undefined;
+        throw error;
+      }
+    },
 
     async claim(workerId, endpoint = DEFAULT_ENDPOINT) {
       try {
@@ -126,100 +140,6 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
     },
   };
 }
-
-/**
- * Takes the job that an earlier claim of this worker took, if the answer never came. It has not run yet, so
- * this costs no attempt.
- */
-async function readopt(context: JobsContext, sql: Sql, workerId: string): Promise<ClaimedJob | undefined> {
-  const [row] = await sql.query<ClaimedRow>(
-    `update ${schemaOf(context)}.jobs set lease_until = clock_timestamp() + $2 * interval '1 millisecond'
-      where worker_id = $1 and status = 'running' returning ${claimedColumns(schemaOf(context))}`,
-    [workerId, context.settings.leaseMs],
-  );
-  return row && rowToClaimed(context, sql, row);
-}
-
-/**
- * Takes queued jobs in order until one can still be run. This locks the queue's row first, while all others
- * lock the job's row first, so it does not wait for the job's row: that would be a deadlock.
- */
-async function claimNext(
-  context: JobsContext,
-  sql: Sql,
-  workerId: string,
-  endpoint: string,
-): Promise<ClaimedJob | undefined> {
-  const { queue, settings } = context;
-  const schema = schemaOf(context);
-  for (;;) {
-    const queueId = await queue.fetch(sql, endpoint);
-    if (queueId === undefined) return undefined;
-    const [row] = await sql.query<ClaimedRow>(
-      `with claimed as (
-         update ${schema}.jobs
-            set status = 'running', attempt = attempt + 1, worker_id = $2, started_at = clock_timestamp(),
-                ${noted("started", { worker: "$2::text", attempt: "attempt + 1" })},
-                lease_until = clock_timestamp() + $3 * interval '1 millisecond'
-          where id = (select id from ${schema}.jobs where queue_id = $1 for update nowait)
-            and status = 'queued' and expires_at > clock_timestamp()
-            -- One that an earlier version queued before its picture was there; it comes back with it.
-            and not awaits_images
-          returning id, endpoint, key_id, attempt, edit, execution_timeout_ms, kept_state, held, turn,
-                    is_low_priority),
-       round as (
-         update ${schema}.counters set value = turn from claimed
-          where counters.endpoint = $4 and name = ${counterOfTurn("is_low_priority")} and value < turn)
-       select ${claimedColumns(schema)} from claimed`,
-      [queueId, workerId, settings.leaseMs, endpoint],
-    );
-    if (row) return rowToClaimed(context, sql, row);
-    await queue.remove(sql, [{ endpoint, queueId }]);
-  }
-}
-
-const claimedColumns = (schema: string): string =>
-  `id, endpoint, key_id, attempt, edit, execution_timeout_ms, kept_state, held,
-   (select safety_threshold from ${schema}.api_keys where api_keys.id = key_id) as safety_threshold`;
-
-interface ClaimedRow {
-  id: string;
-  endpoint: string;
-  key_id: string;
-  attempt: number;
-  edit: JobEdit;
-  execution_timeout_ms: number | null;
-  kept_state: KeptState | null;
-  safety_threshold: number | null;
-  held: JobResult | null;
-}
-
-async function rowToClaimed(
-  context: JobsContext,
-  sql: Sql,
-  {
-    execution_timeout_ms: limit,
-    kept_state: state,
-    key_id: keyId,
-    safety_threshold: own,
-    held: approved,
-    ...row
-  }: ClaimedRow,
-): Promise<ClaimedJob> {
-  const room = await roomForResults(context, sql, { keyId, edit: row.edit });
-  const claimed = {
-    ...row,
-    keyId,
-    executionTimeoutMs: limit ?? undefined,
-    ...(room && { room }),
-    ...(own !== null && { safetyThreshold: own }),
-    ...(approved !== null && { approved }),
-  };
-  return state ? { ...claimed, state: keptStateOf(state) } : claimed;
-}
-
-/** Without what only the table needs. */
-const keptStateOf = ({ key, step, bytes }: KeptState): KeptState => ({ key, step, bytes });
 
 interface Attempt {
   id: string;

@@ -7,7 +7,7 @@ import type { Log } from "../log.ts";
 import type { EngineOutcome, EngineProcess, RunEvents } from "./engine-process.ts";
 import { createLatestWriter } from "./latest-writer.ts";
 import type { Outage } from "./outage.ts";
-import type { EditStage, EditTiming } from "./protocol.ts";
+import type { EditStage, EditTiming, JobGroup } from "./protocol.ts";
 import { createStateWriter } from "./state-writer.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -33,6 +33,8 @@ export interface AttemptOptions {
   discard: (result: JobResult) => Promise<void>;
   /** Called while the result waits because our storage does not take it. */
   onWaiting?: RunEvents["onWaiting"];
+  /** The jobs that this one runs together with. @default it runs alone */
+  group?: JobGroup | undefined;
   /** Deletes a stored state that no job refers to. */
   discardSource: (key: string) => Promise<void>;
 }
@@ -46,7 +48,8 @@ const MAX_READING_MS = 15 * 60_000;
 
 /** Runs the job to its end and writes that end. Never rejects. @returns what the engine made of it */
 export async function runAttempt(options: AttemptOptions, job: BoundedJob): Promise<EngineOutcome> {
-  const { queue, engine, outage, workerId, leaseRenewalMs, shutdown } = options;
+  const { queue, engine, outage, workerId, leaseRenewalMs, shutdown, group } = options;
+  const { size: members = 1 } = group ?? {};
   const log = options.log.child({ jobId: job.id, workerId, attempt: job.attempt });
   log.info("The job starts.");
   const controller = new AbortController();
@@ -56,8 +59,9 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
     why = reason;
     controller.abort();
     // Timeout and shutdown have waited long enough, and a job over its time may be stuck where no message
-    // reaches it.
-    if (reason !== "lost") engine.kill();
+    // reaches it. Where others run in the same process, that is found out before it is ended.
+    const isPatient = reason === "timeout" && members > 1;
+    if (reason !== "lost" && !isPatient) engine.kill(job.id);
   };
   const renewal = createLatestWriter(async () => {
     // After an error, the lease limits how long this may go on.
@@ -78,11 +82,13 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
 
   // What the storage takes is not the job's own time, and an edit that is done is not lost because it cannot be
   // stored yet.
-  let timeout = setTimeout(() => stop("timeout"), job.executionTimeoutMs);
+  // Together they take longer than each would alone.
+  const limitMs = members * job.executionTimeoutMs;
+  let timeout = setTimeout(() => stop("timeout"), limitMs);
   const onStage = (stage: EditStage): void => {
     clearTimeout(timeout);
-    if (stage === "reading") timeout = setTimeout(() => engine.kill(), MAX_READING_MS);
-    if (stage === "editing") timeout = setTimeout(() => stop("timeout"), job.executionTimeoutMs);
+    if (stage === "reading") timeout = setTimeout(() => engine.kill(job.id), MAX_READING_MS);
+    if (stage === "editing") timeout = setTimeout(() => stop("timeout"), limitMs);
   };
   const renewals = setInterval(renew, leaseRenewalMs);
   const stopWatching = queue.onChanged(job.id, renew);
@@ -100,6 +106,7 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
       receiptKey: options.receiptKey,
       safetyThreshold: job.safetyThreshold,
       approved: job.approved,
+      group,
       onState: states.write,
       stopping: options.stopping,
     });

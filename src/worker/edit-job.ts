@@ -16,6 +16,7 @@ import type {
 import { costOf } from "../jobs/price.ts";
 import type { WeightsKind } from "../engine/component.ts";
 import { stepOfAll } from "../engine/draws.ts";
+import type { GroupPlace } from "../engine/edit-group.ts";
 import { knownFields } from "../engine/request-fields.ts";
 import { noRoomText, roomOf } from "../engine/result-room.ts";
 import { largestKind } from "../engine/weights-choice.ts";
@@ -44,7 +45,9 @@ export interface EditJobDependencies {
   freeSpace?: FreeSpace | undefined;
 }
 
-export interface EditJobOptions extends EditCircumstances {
+export interface EditJobOptions extends Omit<EditCircumstances, "group"> {
+  /** Its place among the jobs that run together with it. @default it runs alone */
+  place?: GroupPlace | undefined;
   signal: AbortSignal;
   onProgress: (progress: JobProgress) => void;
   onStage?: ((stage: EditStage) => void) | undefined;
@@ -127,6 +130,7 @@ async function editAndStore(
     {
       signal,
       owner,
+      group: options.place,
       receiptKey: options.receiptKey,
       isSketched: edit.isPreviewed,
       safetyThreshold: options.safetyThreshold,
@@ -181,6 +185,7 @@ async function editAndStore(
   ];
   return {
     judged,
+    worthTogether: done.worthTogether,
     timing: {
       totalMs: seconds.total * 1000,
       denoiseMs: seconds.denoise * 1000,

@@ -14,6 +14,7 @@ import { createHttpClient } from "../net/http-client.ts";
 import { createFreeSpace, type FreeSpace } from "../storage/free-space.ts";
 import { openStorage } from "../storage/open.ts";
 import { type EditJobDependencies, runEditJob } from "./edit-job.ts";
+import { EditGroups } from "./edit-groups.ts";
 import { endOf, ownStorage } from "./failures.ts";
 import { fetchSource, type FetchDependencies } from "./fetch-source.ts";
 import { createOwnStorage } from "./own-storage.ts";
@@ -25,6 +26,7 @@ let dependencies: (EditJobDependencies & FetchDependencies & { engine: Engine })
 const running = new Map<string, AbortController>();
 /** Edits that are to be told when the worker is about to end. */
 const stopping = new Map<string, AbortController>();
+const groups = new EditGroups();
 
 // The terminal and the service manager send these to the whole group; the parent decides when to end.
 process.on("SIGINT", () => {});
@@ -78,13 +80,20 @@ function createTeller(): (progress: ConversionProgress) => void {
   };
 }
 
-function edit({ id, edit, ...circumstances }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
+function edit({
+  id,
+  edit,
+  group,
+  ...circumstances
+}: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
+  const place = groups.placeIn(group);
   const isStopping = new AbortController();
   stopping.set(id, isStopping);
   return answering(id, async (signal) => {
     const done = await runEditJob(dependencies!, edit, {
       ...circumstances,
       signal,
+      place,
       stopping: isStopping.signal,
       onProgress: (progress) => say({ kind: "progress", id, progress }),
       onStage: (stage) => say({ kind: "stage", id, stage }),
@@ -93,7 +102,10 @@ function edit({ id, edit, ...circumstances }: Extract<EngineRequest, { kind: "ed
       onNote: (note) => say({ kind: "note", id, note }),
     }).finally(() => say({ kind: "encodings", encodings: dependencies!.engine.encodings }));
     return { kind: "completed", id, ...done };
-  }).finally(() => stopping.delete(id));
+  }).finally(() => {
+    place.leave();
+    stopping.delete(id);
+  });
 }
 
 function fetchPicture({ id, url }: Extract<EngineRequest, { kind: "fetch" }>): Promise<void> {

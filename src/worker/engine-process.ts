@@ -61,8 +61,11 @@ export interface EngineProcess {
   fetch(id: string, url: string, options: { signal: AbortSignal }): Promise<FetchOutcome>;
   /** Checks our storage from inside the process that uses it. @throws Error for the log */
   checkStorage(): Promise<void>;
-  /** Ends the process at once; the next `ready` starts another. */
-  kill(): void;
+  /**
+   * Ends the process at once; the next `ready` starts another.
+   * @param jobId the job for whose sake; others that run in it are `absent`: they are not to blame
+   */
+  kill(jobId: string): void;
   /** The same, and waits until its memory is free. */
   unload(): Promise<void>;
   /** Ends the process for good. */
@@ -92,6 +95,8 @@ interface Running {
   speed?: EditSpeed;
   /** Ended by us. */
   isEnding: boolean;
+  /** For this job's sake. */
+  endedFor?: string;
 }
 
 /** An answer of the process about one request. */
@@ -118,8 +123,9 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     running = starting = undefined;
     encodings.restart();
   };
-  const end = (own: Running): void => {
+  const end = (own: Running, jobId?: string): void => {
     own.isEnding = true;
+    if (jobId !== undefined) own.endedFor ??= jobId;
     own.child.kill("SIGKILL");
     forget(own);
   };
@@ -265,7 +271,9 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       const speed = own?.speed;
       if (own === undefined || speed === undefined) return { kind: "absent" };
       // A negative prompt runs two passes per step; decoding cannot be interrupted either.
-      const graceMs = cancelGraceMs + 2 * speed.stepMs + speed.fixedMs;
+      // Where several run together, its step takes as long as one of each.
+      const { size: members = 1 } = how.group ?? {};
+      const graceMs = cancelGraceMs + members * (2 * speed.stepMs + speed.fixedMs);
       let grace: NodeJS.Timeout | undefined;
       const stop = (): void => send(own.child, { kind: "stopping", id });
       stopping?.addEventListener("abort", stop, { once: true });
@@ -277,17 +285,18 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
           if (answer.kind === "state") onState?.(answer.state);
           if (answer.kind === "note") log[answer.note.level]({ jobId: id }, answer.note.sentence);
           if (answer.kind !== "completed") return undefined;
-          const { kind, result, timing, judged } = answer;
-          return { kind, result, timing, judged };
+          const { kind, result, timing, judged, worthTogether } = answer;
+          return { kind, result, timing, judged, worthTogether };
         },
         onCancel() {
-          grace = setTimeout(() => end(own), graceMs);
+          grace = setTimeout(() => end(own, id), graceMs);
           return undefined;
         },
       });
       clearTimeout(grace);
       stopping?.removeEventListener("abort", stop);
-      return outcome;
+      const isOthersEnd = own.endedFor !== undefined && own.endedFor !== id;
+      return outcome.kind === "crashed" && isOthersEnd ? { kind: "absent" } : outcome;
     },
 
     async fetch(jobId, url, { signal }) {
@@ -326,8 +335,8 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       );
     },
 
-    kill() {
-      if (running) end(running);
+    kill(jobId) {
+      if (running) end(running, jobId);
     },
 
     unload,

@@ -77,6 +77,15 @@ export interface EditCircumstances {
   safetyThreshold?: number | undefined;
   /** Its result, which was held and is approved: only its way into the caller's bucket is left. */
   approved?: JobResult | undefined;
+  /** Those that it runs together with. @default it runs alone */
+  group?: JobGroup | undefined;
+}
+
+/** Jobs that run together, each of them an edit of its own. */
+export interface JobGroup {
+  id: string;
+  /** How many there are; 2 or more. */
+  size: number;
 }
 
 export type EngineAnswer =
@@ -121,6 +130,8 @@ export type EngineAnswer =
 export interface EditDone {
   result: JobResult;
   timing: EditTiming;
+  /** How many edits like it are worth running together, as far as that is known. */
+  worthTogether?: number | undefined;
   judged?: Judged | undefined;
 }
 

@@ -9,7 +9,7 @@ const LEAST_LIMIT_MS = 10 * 60_000;
 /** The longest that a policy may ask for. */
 const MOST_LIMIT_MS = 7 * 24 * 60 * 60_000;
 /** Multiple of the estimate, which does not know what else the machine is doing. */
-const LIMIT_FACTOR = 4;
+export const LIMIT_FACTOR = 4;
 
 /** How long an edit may run if nobody set a limit, milliseconds. */
 export function defaultLimitMs(speed: EditSpeed | undefined, edit: JobEdit): number {

@@ -1,19 +1,22 @@
 /**
- * Takes jobs from the queue and lets the engine process run them, one at a time. Used alike by `retouch
- * serve` and by `retouch worker` on another machine.
+ * Takes jobs from the queue and lets the engine process run them: one at a time, or several together where the engine has
+ * found that faster. Used alike by `retouch serve` and by `retouch worker` on another machine.
  */
 import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import type { EditSpeed } from "../engine/estimate.ts";
 import { messageOf } from "../errors.ts";
 import type { WorkQueue } from "../jobs/contracts.ts";
 import type { ClaimedJob, JobResult, ServedEndpoint, WorkerFault, WorkerRecord } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
 import { createStorageWatch } from "../storage/watch.ts";
 import { runAttempt } from "./attempt.ts";
+import { createCompanions } from "./companions.ts";
 import { createEndpointChoice } from "./endpoint-choice.ts";
 import type { EnginePool } from "./engine-pool.ts";
 import { createLatestWriter } from "./latest-writer.ts";
 import { createOutage } from "./outage.ts";
+import type { JobGroup } from "./protocol.ts";
 import { createSourceFetcher } from "./source-fetcher.ts";
 import { defaultLimitMs, speedAfter } from "./speed.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -60,6 +63,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const { isLoaded, endpoints } = engines;
   const choice = createEndpointChoice({ endpoints, isLoaded, turnMs: options.modelTurnMs ?? 0 });
   const id = Array.from({ length: ID_LENGTH }, () => ID_CHARACTERS[randomInt(ID_CHARACTERS.length)]).join("");
+  const companions = createCompanions(queue, id);
   const stopping = new AbortController();
   const shutdown = new AbortController();
   const outage = createOutage(log);
@@ -199,13 +203,24 @@ export function createWorker(options: WorkerOptions): Worker {
     }
   }
 
+  /** Runs a job, and together with it those behind it where that is faster. */
   async function run(job: ClaimedJob): Promise<void> {
     // Claimed while the stop arrived: given back before anything is done.
     if (stopping.signal.aborted) shutdown.abort();
     become("running");
+    choice.taken(job.endpoint);
+    const { speed } = record.endpoints[job.endpoint] ?? {};
+    const jobs = [job, ...(stopping.signal.aborted ? [] : await companions.takeFor(job, speed))];
+    const group = jobs.length > 1 ? { id: `${job.id} ${job.attempt}`, size: jobs.length } : undefined;
+    await Promise.all(jobs.map((one) => runOne(one, speed, group)));
+  }
+
+  async function runOne(
+    job: ClaimedJob,
+    speed: EditSpeed | undefined,
+    group: JobGroup | undefined,
+  ): Promise<void> {
     const { endpoint } = job;
-    choice.taken(endpoint);
-    const { speed } = record.endpoints[endpoint] ?? {};
     const attempt = {
       ...options,
       engine: engines.of(endpoint),
@@ -215,14 +230,17 @@ export function createWorker(options: WorkerOptions): Worker {
       stopping: stopping.signal,
       shutdown: shutdown.signal,
       onWaiting: storage.failed,
+      group,
     };
     const { executionTimeoutMs = defaultLimitMs(speed, job.edit) } = job;
     const outcome = await runAttempt(attempt, { ...job, executionTimeoutMs });
     if (outcome.kind === "storageAway") storage.failed(outcome.detail);
     if (outcome.kind !== "completed") return;
     if (outcome.result.image.kind === "stored") storage.worked();
-    const { result, timing } = outcome;
-    if (speed !== undefined) {
+    const { result, timing, worthTogether } = outcome;
+    companions.learn(job, worthTogether);
+    // Together, nobody can tell how long each would have taken.
+    if (speed !== undefined && group === undefined) {
       learnOf(endpoint, { ...record.endpoints[endpoint], speed: speedAfter(speed, result, timing) });
     }
   }

@@ -78,7 +78,7 @@ describe("an engine process", () => {
     await run(engine, editOf(image));
     await run(engine, editOf(image));
     expect(engine.encodings).toEqual({ hits: 2, misses: 4, bytes: 8 });
-    engine.kill();
+    engine.kill("job");
     expect(engine.encodings).toEqual({ hits: 2, misses: 4, bytes: 0 });
     await engine.ready();
     await run(engine, editOf(image));

@@ -11,6 +11,7 @@ import {
   type KeptState,
   type WorkerRecord,
 } from "../../src/jobs/job.ts";
+import { likenessOf } from "../../src/jobs/likeness.ts";
 
 export interface MemoryJob {
   endpoint: string;
@@ -93,6 +94,12 @@ export function createMemoryQueue(): MemoryQueue {
   const isNext = ({ status, edit, ...job }: MemoryJob, endpoint: string): boolean =>
     status === "queued" && !isAwaited(edit) && job.endpoint === endpoint;
 
+  const likeNext = ({ endpoint, edit, attempt }: ClaimedJob): MemoryJob | undefined => {
+    const next = jobs.find((job) => isNext(job, endpoint));
+    const isLike = next?.attempt === 0 && attempt === 1 && likenessOf(next.edit) === likenessOf(edit);
+    return isLike && likenessOf(edit) !== undefined ? next : undefined;
+  };
+
   const queue: MemoryQueue = {
     outage: false,
     reports: [],
@@ -126,6 +133,12 @@ export function createMemoryQueue(): MemoryQueue {
     leave: (workerId) => answer(() => void queue.workers.delete(workerId)),
     nextEndpoint: (endpoints) =>
       answer(() => endpoints.find((endpoint) => jobs.some((job) => isNext(job, endpoint)))),
+    isLikeNext: (job) => answer(() => likeNext(job) !== undefined),
+    async claimLike(job, { workerId }) {
+      return (await queue.isLikeNext(job, { workerId, leastLimitMs: 0 }))
+        ? queue.claim(workerId, job.endpoint)
+        : undefined;
+    },
     claim: (workerId, endpoint = "") =>
       answer(() => {
         const job = jobs.find((one) => isNext(one, endpoint));
