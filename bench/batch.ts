@@ -1,18 +1,20 @@
 /**
- * Images together and apart: an edit of several results, and both passes of a guided one, by turns in one run. Prints one JSON
- * document on standard output.
+ * Images together and apart: an edit of several results, both passes of a guided one, and edits that wait, by turns in one
+ * run. Prints one JSON document on standard output.
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { createEngine, type Engine } from "../src/index.ts";
+import { createEngine, type EditRequest, type Engine } from "../src/index.ts";
+import { EditGroup } from "../src/engine/edit-group.ts";
 import { describeMachine, gitRevision } from "../tools/machine.ts";
 import { inRepository } from "../tools/paths.ts";
 import { runProgram } from "./interruptible.ts";
 
 const USAGE = `Usage: npm run bench:batch -- [OPTIONS]
 
-Edits with several results, and with a negative prompt, with images together and one by one, by turns.
+Edits with several results, with a negative prompt, and several edits that wait at a time, with images together and one
+by one, by turns. Times are of the denoising loop; those of several edits are of all from the first to the last, whole.
 
   --rounds N        timed edits of each kind, at least 5 for the record (default 5)
   --steps N         denoising steps (default 28)
@@ -31,13 +33,21 @@ interface Options {
   checkpoint: string;
 }
 
-const CASES = [
+interface Case extends Pick<EditRequest, "numImages" | "negativePrompt" | "trueCfgScale"> {
+  name: string;
+  /** That wait at a time. @default 1 */
+  edits?: number;
+}
+
+const CASES: readonly Case[] = [
   { name: "1 image", numImages: 1 },
   { name: "2 images", numImages: 2 },
   { name: "4 images", numImages: 4 },
   { name: "8 images", numImages: 8 },
   { name: "guidance", numImages: 1, negativePrompt: "blurry", trueCfgScale: 2 },
-] as const;
+  { name: "2 edits", numImages: 1, edits: 2 },
+  { name: "4 edits", numImages: 1, edits: 4 },
+];
 
 const median = (values: readonly number[]): number =>
   values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)]!;
@@ -67,7 +77,28 @@ function parse(args: string[]): Options | "help" {
   };
 }
 
-/** Seconds of denoising of each kind, apart, together, and as the engine chooses, with the ratios of each round. */
+/** Edits of different seeds that wait at a time, in a group where the engine takes several images a run. */
+async function several(
+  engine: Engine,
+  edit: EditRequest & { seed: number },
+  count: number,
+  isGroup: boolean,
+) {
+  const group = new EditGroup(count);
+  const started = performance.now();
+  const results = await Promise.all(
+    Array.from({ length: count }, (_, index) =>
+      engine.edit({ ...edit, seed: edit.seed + index }, { group: isGroup ? group.place() : undefined }),
+    ),
+  );
+  const seconds = (performance.now() - started) / 1000;
+  return {
+    seconds: count === 1 ? results[0]!.seconds.denoise : seconds,
+    images: results.flatMap(({ images }) => images),
+  };
+}
+
+/** Seconds of each kind, apart, together, and as the engine chooses, with the ratios of each round. */
 async function measure(options: Options): Promise<string> {
   const image = await readFile(inRepository("test/fixtures/pictures/scene-96x64.png"));
   const results: unknown[] = [];
@@ -78,7 +109,7 @@ async function measure(options: Options): Promise<string> {
     const engines = { apart: await open(1), together: await open(4), auto: await open("auto") };
     const sides = Object.entries(engines);
     for (const side of options.sizes) {
-      for (const { name, ...request } of CASES) {
+      for (const { name, edits = 1, ...request } of CASES) {
         const edit = { ...request, image, prompt: "Make it night", seed: 1, numSteps: options.steps };
         const seconds: Record<string, number[]> = { apart: [], together: [], auto: [] };
         let images: readonly Uint8Array[] | undefined;
@@ -86,8 +117,9 @@ async function measure(options: Options): Promise<string> {
         // The first round loads, compares and measures; it is not timed.
         for (let round = 0; round <= options.rounds; round += 1) {
           for (const [kind, engine] of sides) {
-            const result = await engine.edit({ ...edit, size: { width: side, height: side } });
-            if (round > 0) seconds[kind]!.push(result.seconds.denoise);
+            const sized = { ...edit, size: { width: side, height: side } };
+            const result = await several(engine, sized, edits, kind !== "apart" && edits > 1);
+            if (round > 0) seconds[kind]!.push(result.seconds);
             images ??= result.images;
             areEqual &&= result.images.every((one, index) => Buffer.compare(one, images![index]!) === 0);
           }

@@ -84,7 +84,7 @@ export async function isLikeNext(
         and (execution_timeout_ms is null or execution_timeout_ms >= $5)
         and not exists (select from ${schema}.workers
                          where id <> $2 and status = 'idle' and ${isAlive("$3")} and ${ENDPOINTS} ? $4)`,
-    [queueId, workerId, settings.leaseMs, job.endpoint, leastLimitMs],
+    [queueId, workerId, settings.leaseMs, job.endpoint, Math.ceil(leastLimitMs)],
     lending,
   );
   return next !== undefined && likenessOf(next.edit) === likeness;

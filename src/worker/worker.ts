@@ -63,10 +63,17 @@ export function createWorker(options: WorkerOptions): Worker {
   const { isLoaded, endpoints } = engines;
   const choice = createEndpointChoice({ endpoints, isLoaded, turnMs: options.modelTurnMs ?? 0 });
   const id = Array.from({ length: ID_LENGTH }, () => ID_CHARACTERS[randomInt(ID_CHARACTERS.length)]).join("");
-  const companions = createCompanions(queue, id);
   const stopping = new AbortController();
   const shutdown = new AbortController();
   const outage = createOutage(log);
+  const companions = createCompanions(
+    {
+      isLikeNext: (...asked) => outage.watch(() => queue.isLikeNext(...asked)),
+      claimLike: (...asked) => outage.watch(() => queue.claimLike(...asked)),
+      handBack: (...given) => queue.handBack(...given),
+    },
+    id,
+  );
   const storage = createStorageWatch({
     check: () => engines.checkStorage(),
     onAway(error) {

@@ -2,6 +2,7 @@
 import { measureDevices, measureProducts } from "../../index.ts";
 import { printText } from "../output.ts";
 import { oneLine } from "../report.ts";
+import { examineBatches } from "./batches.ts";
 import { examineCheckpoint, readSubject } from "./checkpoint.ts";
 import { deviceSection } from "./devices.ts";
 import { examineMachine } from "./machine.ts";
@@ -22,6 +23,7 @@ export async function runDoctor({ json, ...asked }: DoctorFlags): Promise<void> 
     await examineMachine(),
     deviceSection(devices),
     productSection(await measureProducts(subject.plan)),
+    await examineBatches(subject),
     await examineCheckpoint(subject),
     await examineWeights(subject, devices),
   ];

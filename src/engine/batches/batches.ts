@@ -1,5 +1,5 @@
 /** Whether runs of the transformer take several images, as it was chosen or measured on this machine, for one checkpoint. */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { invalid } from "../../errors.ts";
 import { writeFileAtomically } from "../../files/write-atomically.ts";
@@ -23,10 +23,12 @@ const BATCH_CHOICES: readonly string[] = [
 ];
 
 const FORMAT = "retouch-batches";
-const VERSION = 1;
+const VERSION = 2;
 const MAX_BYTES = 1 << 20;
 /** Sizes of images that are remembered of a checkpoint: the latest ones. */
 const MAX_SHAPES = 200;
+/** Files that are looked at. */
+const MAX_FILES = 1000;
 
 /** @throws RetouchError INVALID_PARAMETER for what is no choice */
 export function checkBatch(batch: BatchChoice): void {
@@ -48,16 +50,18 @@ export class Batches {
   readonly speeds: BatchSpeeds;
   /** The most images of a run, by choice. */
   readonly most: number;
-  readonly #file: () => Promise<string | undefined>;
+  readonly #file: () => Promise<{ file: string; of: BatchesOf } | undefined>;
   #saving: Promise<void> = Promise.resolve();
 
   private constructor(choice: BatchChoice, options?: BatchFileOptions) {
     this.most = choice === "auto" ? MAX_IMAGES : Math.min(choice, MAX_IMAGES);
     this.speeds = new BatchSpeeds({ isForced: choice !== "auto" });
     this.#file = once(async () => {
-      const file = options && (await batchFile(options));
-      if (file !== undefined) this.speeds.learn(await readSpeeds(file));
-      return file;
+      if (options === undefined) return undefined;
+      const of = await describe(options);
+      const file = batchFile(options.cacheFolder, of);
+      this.speeds.learn((await readBatches(file))?.shapes ?? []);
+      return { file, of };
     });
   }
 
@@ -80,13 +84,11 @@ export class Batches {
   /** Keeps what was found; what cannot be written is measured again another time. */
   keep(): Promise<void> {
     const keep = async (): Promise<void> => {
-      const file = await this.#file();
-      if (file === undefined) return;
+      const known = await this.#file();
+      if (known === undefined) return;
       const shapes = this.speeds.found.slice(-MAX_SHAPES);
-      await writeFileAtomically(
-        file,
-        Buffer.from(JSON.stringify({ format: FORMAT, version: VERSION, shapes })),
-      );
+      const kept = { format: FORMAT, version: VERSION, ...known.of, shapes };
+      await writeFileAtomically(known.file, Buffer.from(JSON.stringify(kept)));
     };
     this.#saving = this.#saving.then(keep).catch(() => {});
     return this.#saving;
@@ -98,30 +100,65 @@ export class Batches {
   }
 }
 
-/** Where the speeds of a checkpoint on this machine are kept. */
-export async function batchFile({
-  cacheFolder,
-  digest,
-  threads,
-  arithmetic,
-}: BatchFileOptions): Promise<string> {
+/** What the speeds are of: they hold for nothing else. */
+export interface BatchesOf {
+  /** Its digest. */
+  checkpoint: string;
+  arithmetic: string;
+  /** Processor, threads and runtime, as one text. */
+  machine: string;
+}
+
+/** Speeds that were kept. */
+export interface KeptBatches extends BatchesOf {
+  shapes: ShapeSpeeds[];
+}
+
+async function describe({ digest, threads, arithmetic }: BatchFileOptions): Promise<BatchesOf> {
   const { model, instructionSets = [], logicalCores } = await readProcessor();
   const machine = [model, instructionSets, logicalCores, process.arch, threads, await runtimeVersion()];
-  const key = sha256(JSON.stringify([machine, arithmetic, await digest()]));
-  return path.join(cacheFolder, "batches", `${key}.json`);
+  return { checkpoint: await digest(), arithmetic, machine: JSON.stringify(machine) };
 }
 
-/** What is kept in a file; nothing if it cannot be read, or is of another version. */
-export async function readSpeeds(file: string): Promise<ShapeSpeeds[]> {
+const folderOf = (cacheFolder: string): string => path.join(cacheFolder, "batches");
+
+const batchFile = (cacheFolder: string, { checkpoint, arithmetic, machine }: BatchesOf): string =>
+  path.join(folderOf(cacheFolder), `${sha256(JSON.stringify([machine, arithmetic, checkpoint]))}.json`);
+
+/** What is kept in a file; undefined if it cannot be read, or is of another version. */
+async function readBatches(file: string): Promise<KeptBatches | undefined> {
   const bytes = await readFile(file).catch(() => undefined);
-  return bytes === undefined ? [] : parseSpeeds(bytes);
+  return bytes && parseBatches(bytes);
 }
 
-export function parseSpeeds(bytes: Uint8Array): ShapeSpeeds[] {
-  if (bytes.byteLength > MAX_BYTES) return [];
-  const { format, version, shapes } = membersOf(bytes);
-  if (format !== FORMAT || version !== VERSION || !Array.isArray(shapes)) return [];
-  return shapes.map((shape) => Object(shape) as ShapeSpeeds).filter(isShape);
+export function parseBatches(bytes: Uint8Array): KeptBatches | undefined {
+  if (bytes.byteLength > MAX_BYTES) return undefined;
+  const { format, version, shapes, checkpoint, arithmetic, machine } = membersOf(bytes);
+  if (format !== FORMAT || version !== VERSION || !Array.isArray(shapes)) return undefined;
+  if (typeof checkpoint !== "string" || typeof arithmetic !== "string" || typeof machine !== "string") {
+    return undefined;
+  }
+  const known = shapes.map((shape) => Object(shape) as ShapeSpeeds).filter(isShape);
+  return { checkpoint, arithmetic, machine, shapes: known };
+}
+
+/** What was found on this machine, whose engines took one thread a core, for one checkpoint, in each arithmetic. */
+export async function keptBatches(cacheFolder: string, checkpoint: string): Promise<readonly KeptBatches[]> {
+  const { machine } = await describe({
+    cacheFolder,
+    digest: () => Promise.resolve(checkpoint),
+    threads: 0,
+    arithmetic: "",
+  });
+  const names = await readdir(folderOf(cacheFolder)).catch(() => []);
+  const read = names
+    .filter((name) => name.endsWith(".json"))
+    .slice(0, MAX_FILES)
+    .map((name) => readBatches(path.join(folderOf(cacheFolder), name)));
+  const all = (await Promise.all(read)).filter((one) => one !== undefined);
+  return all
+    .filter((one) => one.checkpoint === checkpoint && one.machine === machine)
+    .toSorted((one, other) => (one.arithmetic < other.arithmetic ? -1 : 1));
 }
 
 const SIZES: ReadonlySet<number> = new Set([1, ...BATCH_SIZES]);
