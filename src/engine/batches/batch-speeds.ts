@@ -1,11 +1,14 @@
 /**
  * How long runs of the transformer take with so many images, by the shape of an image: what is found while edits are made,
- * by turns, since every run that is measured is one that an edit needs.
+ * since every run that is measured is one that an edit needs.
  */
 
 /** Numbers of images that runs are measured with, beside one. */
 export const BATCH_SIZES = [2, 4] as const;
-/** Runs of each size before one is chosen; the fastest counts, since anything else that the processor does adds time. */
+/**
+ * Runs of each size before one is chosen; the fastest counts, since anything else that the processor does adds time. They
+ * follow each other: each size has a graph of its own, with weights that the other's have driven out of the caches.
+ */
 export const RUNS_OF_SIZE = 5;
 /** Of the time that its images take alone: what a batch must stay below. */
 const WORTH = 0.97;
@@ -81,13 +84,18 @@ export class BatchSpeeds {
     sizes.set(size, { size, seconds: Math.min(least, seconds), runs: runs + 1 });
   }
 
-  /** How many images the next run takes, of so many: the size with the fewest runs while it is measured, then the fastest. */
+  /** Whether anything but a run of one image was tried. */
+  isKnown(shape: string): boolean {
+    return this.#shapes.has(shape);
+  }
+
+  /** How many images the next run takes, of so many: the first size that still has to be measured, then the fastest. */
   next(shape: string, most: number): number {
     const usable = this.#usable(shape, most);
     if (this.#isForced) return usable.at(-1)!;
     const runsOf = (size: number): number => this.#of(shape).sizes.get(size)?.runs ?? 0;
-    const [least] = usable.toSorted((one, other) => runsOf(one) - runsOf(other));
-    if (usable.length > 1 && runsOf(least!) < RUNS_OF_SIZE) return least!;
+    const unmeasured = usable.find((size) => runsOf(size) < RUNS_OF_SIZE);
+    if (usable.length > 1 && unmeasured !== undefined) return unmeasured;
     return this.#fastest(shape, usable);
   }
 

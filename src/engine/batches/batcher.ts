@@ -4,6 +4,7 @@
  * Samplers, caches and masks know nothing of it.
  */
 import { throwIfAborted } from "../abort.ts";
+import { MAX_IMAGES } from "../../models/transformers/image-batch.ts";
 import type { BatchSpeeds } from "./batch-speeds.ts";
 
 /** What an image's next velocity follows from. */
@@ -145,15 +146,24 @@ export class Batcher<Input> {
   async #runAll(shape: string, pending: readonly Pending<Input>[], most: number): Promise<void> {
     const { speeds, onSettled } = this.#options;
     const atOnce = Math.min(most, pending.length);
-    if (atOnce === 1) {
-      for (const one of pending) await this.#runOne([one]);
-      return;
-    }
+    if (atOnce === 1) return this.#runAlone(shape, pending);
     if (speeds.isSettled(shape, atOnce)) return this.#runBatches(shape, pending, atOnce);
     const compared = speeds.toCompare(shape, atOnce);
     if (compared === undefined) await this.#runBatches(shape, pending, atOnce);
     else await this.#compare(shape, pending, compared);
     if (speeds.isSettled(shape, atOnce)) onSettled?.();
+  }
+
+  /** What is known of a shape gets better by runs that had nothing to choose, too. */
+  async #runAlone(shape: string, pending: readonly Pending<Input>[]): Promise<void> {
+    const { speeds, onSettled } = this.#options;
+    for (const one of pending) {
+      const seconds = await this.#runOne([one]);
+      if (seconds === undefined || !speeds.isKnown(shape)) continue;
+      const before = speeds.next(shape, MAX_IMAGES);
+      speeds.ran(shape, 1, seconds);
+      if (speeds.next(shape, MAX_IMAGES) !== before) onSettled?.();
+    }
   }
 
   async #runBatches(shape: string, pending: readonly Pending<Input>[], atOnce: number): Promise<void> {

@@ -84,7 +84,7 @@ it("refuses what is asked when the edit ends, and aborts between runs", async ()
   other.leave();
 });
 
-it("measures sizes by turns, then takes the fastest, and remembers it", () => {
+it("measures one size after the other, then takes the fastest, and remembers it", () => {
   const speeds = new BatchSpeeds();
   expect(speeds.toCompare("a", 4)).toBe(2);
   speeds.compared("a", 2, true);
@@ -96,9 +96,7 @@ it("measures sizes by turns, then takes the fastest, and remembers it", () => {
     turns.push(size);
     speeds.ran("a", size, seconds[size]);
   }
-  expect(turns.toSorted()).toEqual(
-    [1, 2, 4].flatMap((size) => Array.from({ length: RUNS_OF_SIZE }, () => size)),
-  );
+  expect(turns).toEqual([1, 2, 4].flatMap((size) => Array.from({ length: RUNS_OF_SIZE }, () => size)));
   expect([4, 3, 2, 1].map((most) => speeds.next("a", most))).toEqual([2, 2, 2, 1]);
   const next = new BatchSpeeds();
   next.learn(speeds.found);
@@ -119,4 +117,56 @@ it("has images alone where a batch gains too little, or one takes long", () => {
     true,
     1,
   ]);
+});
+
+it("corrects what it knows by runs of one image that had nothing to choose, and keeps what changes by it", async () => {
+  const speeds = new BatchSpeeds();
+  speeds.compared("a", 2, true);
+  for (let run = 0; run < RUNS_OF_SIZE; run += 1) {
+    // Another program was busy.
+    speeds.ran("a", 1, 3);
+    speeds.ran("a", 2, 4);
+  }
+  expect(speeds.next("a", 2)).toBe(2);
+  const onSettled = vi.fn<() => void>();
+  const batcher = new Batcher({ speeds, run: doubled, onSettled });
+  expect(await ask(batcher, [[question(1)]])).toEqual([[2]]);
+  expect([speeds.next("a", 2), onSettled.mock.calls.length]).toEqual([1, 1]);
+  // Nothing is learnt of a shape that nobody has several images of.
+  expect(await ask(batcher, [[question(1, "b")]])).toEqual([[2]]);
+  expect(speeds.found.map(({ shape }) => shape)).toEqual(["a"]);
+});
+
+it("runs questions together that share what a run takes for all of its images, and no others", async () => {
+  const run = vi.fn<typeof doubled>(doubled);
+  const speeds = new BatchSpeeds({ isForced: true });
+  speeds.compared("a", 2, true);
+  const batcher = new Batcher({ speeds, run });
+  const [one, other] = [{}, {}];
+  const questions = [one, other, one].map((shared, index) => [{ ...question(index), shared }]);
+  expect(await ask(batcher, questions)).toEqual([[0], [2], [4]]);
+  expect(run.mock.calls).toEqual([[[0, 2]], [[1]]]);
+});
+
+it("waits for images that are still to come, and not for those that do not", async () => {
+  const run = vi.fn<typeof doubled>(doubled);
+  const speeds = new BatchSpeeds({ isForced: true });
+  speeds.compared("a", 2, true);
+  let missing = 2;
+  const party = new Batcher({ speeds, run }).party({ most: 2, isComplete: () => missing === 0 });
+  const first = party.enter();
+  const answer = first.ask([question(1)]);
+  await Promise.resolve();
+  expect(run).not.toHaveBeenCalled();
+  const second = party.enter();
+  missing = 0;
+  expect(await Promise.all([answer, second.ask([question(2)])])).toEqual([
+    [Float32Array.of(2)],
+    [Float32Array.of(4)],
+  ]);
+  expect(run.mock.calls).toEqual([[[1, 2]]]);
+  const waiting = first.ask([question(3)]);
+  party.close([second]);
+  expect(await waiting).toEqual([Float32Array.of(6)]);
+  await expect(second.ask([question(4)])).rejects.toThrow("no longer drawn");
 });
