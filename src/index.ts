@@ -26,6 +26,7 @@ export { convertedBytes, filesOf, forecast, parametersOf, readModelPlan } from "
 export type { Forecast, ForecastDevice, ForecastTime } from "./engine/forecast.ts";
 export { measureDevices } from "./engine/measured-devices.ts";
 export type { MeasuredDevice } from "./engine/measured-devices.ts";
+export { EditGroup, type GroupPlace } from "./engine/edit-group.ts";
 export { type FoundBatch, foundBatches } from "./engine/batches/found-batches.ts";
 export { measureProducts } from "./engine/product-choice.ts";
 export type { ChosenProducts, ShapeChoice } from "./engine/product-choice.ts";

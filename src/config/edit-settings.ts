@@ -111,7 +111,7 @@ export const ENGINE = {
     "RETOUCH_BATCH",
     choice("auto", "1", "2", "3", "4"),
     "auto",
-    "Images of one job that a run of the transformer takes, both passes of a guided step among them: as many as was measured to be faster on this processor, or 1, or up to so many. No result changes by it.",
+    "Images that one run of the transformer takes, of one job or of several waiting jobs, counting both passes of a guided step: auto takes as many as were measured to be faster on this processor, a number takes up to that many. Results do not depend on it.",
   ),
   workers: required(
     "RETOUCH_WORKERS",

@@ -56,7 +56,13 @@ export interface GroupMember {
   party<Input>(make: (isComplete: () => boolean) => Party<Input>): Pick<Party<Input>, "enter" | "close">;
 }
 
-/** A group of so many edits; each takes one place. */
+/**
+ * A group of so many edits; each takes one place.
+ * @example
+ * const group = new EditGroup(2);
+ * const edit = (prompt: string) => engine.edit({ image, prompt }, { group: group.place() });
+ * const [night, winter] = await Promise.all([edit("Make it night"), edit("Make it winter")]);
+ */
 export class EditGroup {
   #missing: number;
   #comers: (() => Promise<unknown>)[] = [];

@@ -1,6 +1,6 @@
 /**
  * The interface between a program and the networks: opens a checkpoint, keeps as much of it loaded as memory allows,
- * and runs one edit at a time, since running two at once would only slow both down.
+ * and runs one edit at a time, since running two at once would only slow both down, or a group of edits in one turn.
  */
 import path from "node:path";
 import { createContentSigner } from "../c2pa/content-credentials.ts";
@@ -94,8 +94,8 @@ export interface EngineOptions {
    */
   referenceCache?: ReferenceCache | undefined;
   /**
-   * How many images a run of the transformer takes, where it can take several: the images of an edit and both passes of a
-   * step's guidance. `auto` measures it while edits are made, 1 has all alone, 2 to 4 has so many together.
+   * How many images a run of the transformer takes, where it can take several: the images of an edit or of a group of
+   * edits, and both passes of a step's guidance. `auto` measures it while edits are made, 1 has all alone, 2 to 4 has so many together.
    * Whatever it is, each image has the bits that it has alone.
    * @default "auto"
    */
@@ -183,7 +183,7 @@ export interface Engine {
   /** How often an encoded prompt or image was found and made, and how many bytes are kept. */
   readonly encodings: EncodingCounts;
   /**
-   * Edits one image. Concurrent edits run one after the other.
+   * Edits one image. Concurrent edits run one after the other, those of a group together.
    * @throws RetouchError INVALID_PARAMETER, IMAGE_INVALID, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, MEMORY_INSUFFICIENT,
    * OUTPUT_FLAGGED, LORA_INVALID, LORA_UNSUPPORTED, RUNTIME_FAILED or ABORTED
    */
