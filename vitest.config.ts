@@ -59,7 +59,9 @@ const ALONE = [
   "test/server/long-texts.test.ts",
   "test/server/stalled.test.ts",
   "test/service/half-sent-bodies.test.ts",
+  "test/service/together.test.ts",
   "test/service/work.test.ts",
+  "test/worker/companions.test.ts",
   "test/worker/worker.test.ts",
 ];
 

@@ -22,23 +22,26 @@ it("are in progress at the same time, and give the bytes that each gives alone",
   const alone: string[] = [];
   for (const input of inputs) alone.push(await digestOf((await call("/runsync", { body: { input } })).body));
 
-  // While this one runs, the others wait; it is of another kind.
-  const busy = await call("/run", { body: { input: { ...inputs[0], num_inference_steps: 50 } } });
-  await expect
-    .poll(async () => (await call(`/status/${busy.body.id}`)).body.status, { timeout: 20_000 })
-    .toBe("IN_PROGRESS");
   const keys = [server.key, other];
-  const jobs: { id: string; key: string }[] = [];
-  for (const [index, input] of inputs.entries()) {
-    const key = keys[index]!;
-    jobs.push({ id: (await call("/run", { key, body: { input } })).body.id, key });
-  }
   const seen = new Set<string>();
-  let answers: { status: string; output: { image_url: string } }[] = [];
-  do {
-    answers = await Promise.all(jobs.map(async ({ id, key }) => (await call(`/status/${id}`, { key })).body));
-    seen.add(answers.map(({ status }) => status).join(" "));
-  } while (!answers.every(({ status }) => status === "COMPLETED"));
+  // A database that is slow to say that a job waits keeps nobody waiting: on a busy machine, that is tried again.
+  for (let round = 0; round < 5 && !seen.has("IN_PROGRESS IN_PROGRESS"); round += 1) {
+    // While this one runs, the others wait; it is of another kind.
+    const busy = await call("/run", { body: { input: { ...inputs[0], num_inference_steps: 50 } } });
+    await expect.poll(async () => (await call(`/status/${busy.body.id}`)).body.status).toBe("IN_PROGRESS");
+    const jobs: { id: string; key: string }[] = [];
+    for (const [index, input] of inputs.entries()) {
+      const key = keys[index]!;
+      jobs.push({ id: (await call("/run", { key, body: { input } })).body.id, key });
+    }
+    let answers: { status: string; output: { image_url: string } }[] = [];
+    do {
+      answers = await Promise.all(
+        jobs.map(async ({ id, key }) => (await call(`/status/${id}`, { key })).body),
+      );
+      seen.add(answers.map(({ status }) => status).join(" "));
+    } while (!answers.every(({ status }) => status === "COMPLETED"));
+    expect(await Promise.all(answers.map(digestOf))).toEqual(alone);
+  }
   expect(seen).toContain("IN_PROGRESS IN_PROGRESS");
-  expect(await Promise.all(answers.map(digestOf))).toEqual(alone);
 });
