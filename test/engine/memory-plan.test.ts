@@ -20,7 +20,10 @@ const component = (name: string, ...plan: Parameters<typeof published>): Compone
 describe("the memory plan of the published model", () => {
   it("has 8.5 thousand millions of weights in every step, 3.3 once an edit, and what they weigh", () => {
     const [transformer, modulation] = [component("transformer", "int8"), component("modulation", "int8")];
-    expect(transformer.parameters + modulation.parameters).toBe(11_901_408_320);
+    const embedders = component("embedders", "int8");
+    // The latents' embedder, 64 to 3,072, works on the references once and on the target in every step.
+    const both = 65 * 3072;
+    expect(transformer.parameters + modulation.parameters + embedders.parameters - both).toBe(11_901_408_320);
     // A byte each, and a 32-bit scale to 128 of them.
     expect(transformer.privateBytes / transformer.parameters).toBeCloseTo(1 + 4 / 128, 2);
     expect(component("transformer", "int4").privateBytes / transformer.parameters).toBeCloseTo(
@@ -75,8 +78,9 @@ describe("the memory plan of the published model", () => {
       2 * component("transformer", "int8", 512).workingBytes,
     );
     const both = planMemory(PUBLISHED_PLAN, "int8", { ...edit(512), isNegativeUsed: true }, Infinity);
-    // A noise level has 344 vectors of 3,072 numbers.
-    expect(both.heldBytes - published("int8", 512).heldBytes).toBe(28 * 344 * 3072 * 4);
+    // A noise level has 344 vectors of 3,072 numbers, and so many numbers has each of 512 tokens of text and 1,024 of the
+    // reference.
+    expect(both.heldBytes - published("int8", 512).heldBytes).toBe((28 * 344 + 512 + 1024) * 3072 * 4);
   });
 
   it("refuses what cannot fit, with the numbers, and says what would need less", () => {

@@ -12,15 +12,18 @@ it("are in progress at the same time, and give the bytes that each gives alone",
   const { address, call, service } = server;
   const { key: other } = await service.keys.create("other");
   const image = `${address}/examples/bluebird.png`;
+  const input = { image, size: "256*256", num_inference_steps: 40 };
   const inputs = [
-    { prompt: "Make it night", seed: 1 },
-    { prompt: "Make it a pencil sketch", seed: 2, guidance: 3.5 },
-  ].map((input) => ({ image, size: "256*256", num_inference_steps: 40, ...input }));
+    { ...input, prompt: "Make it night", seed: 1 },
+    { ...input, prompt: "Make it a pencil sketch", seed: 2, guidance: 3.5 },
+  ];
   const digestOf = async (body: { output: { image_url: string } }): Promise<string> =>
     sha256(new Uint8Array(await (await fetch(body.output.image_url)).arrayBuffer()));
 
   const alone: string[] = [];
-  for (const input of inputs) alone.push(await digestOf((await call("/runsync", { body: { input } })).body));
+  for (const one of inputs) {
+    alone.push(await digestOf((await call("/runsync", { body: { input: one } })).body));
+  }
 
   const keys = [server.key, other];
   const seen = new Set<string>();
@@ -30,9 +33,9 @@ it("are in progress at the same time, and give the bytes that each gives alone",
     const busy = await call("/run", { body: { input: { ...inputs[0], num_inference_steps: 50 } } });
     await expect.poll(async () => (await call(`/status/${busy.body.id}`)).body.status).toBe("IN_PROGRESS");
     const jobs: { id: string; key: string }[] = [];
-    for (const [index, input] of inputs.entries()) {
+    for (const [index, one] of inputs.entries()) {
       const key = keys[index]!;
-      jobs.push({ id: (await call("/run", { key, body: { input } })).body.id, key });
+      jobs.push({ id: (await call("/run", { key, body: { input: one } })).body.id, key });
     }
     let answers: { status: string; output: { image_url: string } }[] = [];
     do {

@@ -30,23 +30,27 @@ export interface FluxOptions {
   computeType?: ComputeType | undefined;
   /** How many images a run works on: one, or a name for their number. @default 1 */
   batch?: Dim | undefined;
+  /**
+   * Whether text and references come embedded, as {@link fluxEmbedders} gives them: they are the same in every step of an
+   * edit.
+   * @default false
+   */
+  areEmbedded?: boolean | undefined;
 }
 
 /**
  * Builds the network. Inputs: `latents` [batch, target, C] and `referenceLatents` [batch, reference, C] packed tokens;
- * `promptEmbeds` [batch, Lt, promptSize]; `modulation` [batch, 1, modulationSize], of one step what `fluxModulation` gives;
- * `rotaryCos`, `rotarySin` [batch, Lt + target + reference, D/2]. All are float32, in any compute type.
+ * `promptEmbeds` [batch, Lt, promptSize], or, embedded, `referenceStates` and `textStates` with the blocks' width in place
+ * of both; `modulation` [batch, 1, modulationSize], of one step what `fluxModulation` gives; `rotaryCos`, `rotarySin`
+ * [batch, Lt + target + reference, D/2]. All are float32, in any compute type.
  * @returns `velocity` [batch, target, C], float32
  */
 export function fluxTransformer(
   config: FluxConfig,
   weights: WeightScope,
-  { textLength, computeType = "float32", batch: size = 1 }: FluxOptions,
+  { textLength, computeType = "float32", batch: size = 1, areEmbedded = false }: FluxOptions,
 ): Record<"velocity", Value> {
-  const width = widthOf(config);
   const latents = input("latents", "float32", [size, "target", config.inChannels]);
-  const referenceLatents = input("referenceLatents", "float32", [size, "reference", config.inChannels]);
-  const promptEmbeds = input("promptEmbeds", "float32", [size, textLength, config.promptSize]);
   const modulation = modulationInput(config, size);
   const rotary: RotaryTable = {
     cos: input("rotaryCos", "float32", [size, "tokens", config.headSize / 2]),
@@ -54,12 +58,11 @@ export function fluxTransformer(
   };
   const batch = imageBatch(size, latents);
   const layers = { config, batch };
-
-  const images = ops.concat([latents, referenceLatents], 1, "images");
-  const embed = (name: string, x: Value): Value =>
-    ops.cast(projected(layers, weights, name, x, width), computeType);
-  let image = embed("x_embedder", images); // [batch, images, C]
-  let text = embed("context_embedder", promptEmbeds); // [batch, Lt, C]
+  const states = areEmbedded
+    ? besideStates(layers, weights, latents, textLength)
+    : besideTokens(layers, weights, latents, textLength);
+  let image = ops.cast(states.image, computeType); // [batch, images, C]
+  let text = ops.cast(states.text, computeType); // [batch, Lt, C]
 
   for (const [index, vectors] of modulation.doubleBlocks.entries()) {
     const block = weights.child("transformer_blocks", index);
@@ -77,6 +80,51 @@ export function fluxTransformer(
   const target = ops.toFloat32(lastIndex < 0 ? ofTarget(joined) : joined); // [batch, target, C]
   const normed = modulate(target, modulation.output, EPSILON);
   return { velocity: projected(layers, weights, "proj_out", normed, config.outChannels) };
+}
+
+/**
+ * Embeds what is the same in every step of an edit. Inputs: `referenceLatents` [1, reference, C] packed tokens,
+ * `promptEmbeds` [1, Lt, promptSize].
+ * @returns `referenceStates` [1, reference, width] and `textStates` [1, Lt, width], float32
+ */
+export function fluxEmbedders(
+  config: FluxConfig,
+  weights: WeightScope,
+  { textLength }: Pick<FluxOptions, "textLength">,
+): Record<"referenceStates" | "textStates", Value> {
+  const reference = input("referenceLatents", "float32", [1, "reference", config.inChannels]);
+  const text = input("promptEmbeds", "float32", [1, textLength, config.promptSize]);
+  const layers = { config, batch: imageBatch(1, reference) };
+  return {
+    referenceStates: embedded(layers, weights, "x_embedder", reference),
+    textStates: embedded(layers, weights, "context_embedder", text),
+  };
+}
+
+const embedded = (layers: Layers, weights: WeightScope, name: string, tokens: Value): Value =>
+  projected(layers, weights, name, tokens, widthOf(layers.config));
+
+/** Embeds all tokens. @returns float32 streams, target before references */
+function besideTokens(layers: Layers, weights: WeightScope, latents: Value, textLength: Dim): Streams<Value> {
+  const { config, batch } = layers;
+  const reference = input("referenceLatents", "float32", [batch.size, "reference", config.inChannels]);
+  const text = input("promptEmbeds", "float32", [batch.size, textLength, config.promptSize]);
+  return {
+    image: embedded(layers, weights, "x_embedder", ops.concat([latents, reference], 1, "images")),
+    text: embedded(layers, weights, "context_embedder", text),
+  };
+}
+
+/** Embeds the target's tokens alone. @returns as {@link besideTokens} */
+function besideStates(layers: Layers, weights: WeightScope, latents: Value, textLength: Dim): Streams<Value> {
+  const { config, batch } = layers;
+  const width = widthOf(config);
+  const reference = input("referenceStates", "float32", [batch.size, "reference", width]);
+  const target = embedded(layers, weights, "x_embedder", latents);
+  return {
+    image: ops.concat([target, reference], 1, "images"),
+    text: input("textStates", "float32", [batch.size, textLength, width]),
+  };
 }
 
 /** What the layers of one graph have in common. */

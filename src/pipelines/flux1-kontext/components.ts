@@ -18,7 +18,7 @@ import type { T5Config } from "../../models/text-encoders/t5-config.ts";
 import { t5Encoder } from "../../models/text-encoders/t5.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { fluxModulation, modulationSize } from "../../models/transformers/flux-modulation.ts";
-import { fluxTransformer } from "../../models/transformers/flux.ts";
+import { fluxEmbedders, fluxTransformer } from "../../models/transformers/flux.ts";
 import {
   decoderComponent,
   encoderComponent,
@@ -27,7 +27,7 @@ import {
   TRIAL_TOKENS,
 } from "../shared/components.ts";
 import { clipLoraName } from "./lora-targets.ts";
-import { clipTrial, modulationTrial, t5Trial, transformerTrial } from "./trials.ts";
+import { clipTrial, embeddersTrial, modulationTrial, t5Trial, transformerTrial } from "./trials.ts";
 
 /** Configurations of all of a checkpoint's networks. */
 export interface KontextConfigs {
@@ -53,13 +53,14 @@ export function planKontext(configs: KontextConfigs): ModelPlan {
       t5Component(configs),
       encoderComponent(autoencoder, (weights) => autoencoderEncoder(autoencoder, weights)),
       modulationComponent(flux),
+      embeddersComponent(configs),
       transformerComponent(configs),
       decoderComponent(autoencoder, autoencoder.scaleFactor, (weights) =>
         autoencoderDecoder(autoencoder, weights),
       ),
     ],
     native: nativeScale(autoencoder),
-    heldBytes: (edit) => passesOf(edit) * modulationBytes(flux, edit),
+    heldBytes: (edit) => passesOf(edit) * (modulationBytes(flux, edit) + stateBytes(configs, edit)),
   };
 }
 
@@ -127,18 +128,38 @@ function modulationComponent(flux: FluxConfig): ComponentDefinition {
   };
 }
 
-function transformerComponent({ flux, autoencoder, t5Length }: KontextConfigs): ComponentDefinition {
-  const tokensOf = ({ target, references, textLength = t5Length }: EditExtent): TokenCounts => ({
-    text: textLength,
-    target: cellsOf(target, autoencoder) / 4,
-    reference: references.reduce((sum, size) => sum + cellsOf(size, autoencoder) / 4, 0),
-  });
+function embeddersComponent(configs: KontextConfigs): ComponentDefinition {
+  const { flux } = configs;
+  return {
+    name: "embedders",
+    weights: "transformer",
+    folder: "transformer",
+    build: (weights) => fluxEmbedders(flux, weights, { textLength: "text" }),
+    isAdaptable: true,
+    areOutputsHeld: true,
+    leastPrecision: "int4",
+    workingBytes: (edit) => 2 * stateBytes(configs, edit),
+    runs(edit) {
+      const { text, reference } = tokensOf(configs, edit);
+      return [{ times: passesOf(edit), dims: { text, reference } }];
+    },
+    trial: embeddersTrial(flux),
+  };
+}
+
+function transformerComponent(configs: KontextConfigs): ComponentDefinition {
+  const { flux } = configs;
   return {
     name: "transformer",
     weights: "transformer",
     folder: "transformer",
     build: (weights, { computeType, hasSeveral = false } = {}) =>
-      fluxTransformer(flux, weights, { textLength: "text", computeType, batch: hasSeveral ? "batch" : 1 }),
+      fluxTransformer(flux, weights, {
+        textLength: "text",
+        computeType,
+        batch: hasSeveral ? "batch" : 1,
+        areEmbedded: true,
+      }),
     isAdaptable: true,
     takesBatches: true,
     changingInputs: ["latents"],
@@ -146,13 +167,30 @@ function transformerComponent({ flux, autoencoder, t5Length }: KontextConfigs): 
     isRoundable: (key) => key.startsWith("single_transformer_blocks."),
     leastPrecision: "int4",
     workingBytes(edit) {
-      const { tokens } = dimsOf(tokensOf(edit));
+      const { tokens } = dimsOf(tokensOf(configs, edit));
       const { atOnce = 1 } = edit;
       return atOnce * TRANSFORMER_ROWS * tokens * flux.numHeads * flux.headSize * FLOAT;
     },
-    runs: (edit) => [{ times: edit.numSteps * passesOf(edit), dims: dimsOf(tokensOf(edit)) }],
+    runs: (edit) => [{ times: edit.numSteps * passesOf(edit), dims: dimsOf(tokensOf(configs, edit)) }],
     trial: transformerTrial(flux, dimsOf(TRIAL_TOKENS)),
   };
+}
+
+/** The tokens of an edit. */
+const tokensOf = (
+  { autoencoder, t5Length }: KontextConfigs,
+  { target, references, textLength = t5Length }: EditExtent,
+): TokenCounts => ({
+  text: textLength,
+  target: cellsOf(target, autoencoder) / 4,
+  reference: references.reduce((sum, size) => sum + cellsOf(size, autoencoder) / 4, 0),
+});
+
+/** Bytes of text and references, embedded, for one pass. */
+function stateBytes(configs: KontextConfigs, edit: EditExtent): number {
+  const { text, reference } = tokensOf(configs, edit);
+  const { numHeads, headSize } = configs.flux;
+  return (text + reference) * numHeads * headSize * FLOAT;
 }
 
 /** Bytes for one pass. */

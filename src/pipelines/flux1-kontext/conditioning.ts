@@ -10,7 +10,7 @@ import type { VelocityQuestion } from "../../sampling/sampler.ts";
 import { checkShape } from "../shared/given.ts";
 import { createModulation } from "../shared/modulation.ts";
 import { cutNotice } from "../shared/notices.ts";
-import type { Networks, VelocityInputs } from "./networks.ts";
+import type { GivenTokens, Networks, VelocityInputs } from "./networks.ts";
 import type { Prompt } from "./prompt.ts";
 
 export interface Prompts {
@@ -65,20 +65,24 @@ export async function inputsOf(
   prompt: Prompt,
   {
     numTokens,
-    ...inputs
-  }: Pick<VelocityInputs, "referenceLatents" | "rotary" | "adapters"> & {
-    numTokens: number;
-  },
+    referenceLatents,
+    rotary,
+    adapters,
+  }: Pick<GivenTokens, "referenceLatents"> &
+    Pick<VelocityInputs, "rotary" | "adapters"> & {
+      numTokens: number;
+    },
   { sigmas, timesteps, guidance }: NoiseLevels & { guidance: number },
 ): Promise<(question: VelocityQuestion) => Promise<Question<VelocityInputs>>> {
   const levels = { sigmas, timesteps };
   const modulationAt = await createModulation(levels, networks.schedule, (wanted) =>
-    networks.modulations(wanted, guidance, prompt, inputs.adapters),
+    networks.modulations(wanted, guidance, prompt, adapters),
   );
-  const shape = networks.shapeOf({ ...inputs, ...prompt, numTokens });
+  const embedded = await networks.embed({ referenceLatents, prompt, adapters });
+  const shape = networks.shapeOf({ referenceLatents, ...prompt, numTokens });
   return async ({ latents, sigma }) => {
-    const input = { ...inputs, prompt, latents, modulation: await modulationAt(sigma) };
-    return { shape, shared: inputs.adapters, input };
+    const input = { embedded, rotary, adapters, latents, modulation: await modulationAt(sigma) };
+    return { shape, shared: adapters, input };
   };
 }
 

@@ -18,12 +18,26 @@ import { nativeScale } from "./components.ts";
 import { type Prompt, PromptEncoder, type PromptText } from "./prompt.ts";
 import type { ScheduleConfig } from "./schedule.ts";
 
+/** What the steps of an edit have in common, before it is embedded. */
+export interface GivenTokens {
+  /** Packed tokens of the references, [Lr, C]. */
+  referenceLatents: Float32Array;
+  prompt: Pick<Prompt, "promptEmbeds">;
+  /** What LoRAs add to the layers. @default nothing */
+  adapters?: Adapters | undefined;
+}
+
+/** The same with the width of the blocks: [Lr, width] and [Lt, width]. */
+export interface EmbeddedTokens {
+  referenceStates: Tensor;
+  textStates: Tensor;
+}
+
 /** What the transformer predicts the velocity from. */
 export interface VelocityInputs {
-  /** Packed tokens of the target, [L, C], and of the reference, [Lr, C]. */
+  /** Packed tokens of the target, [L, C]. */
   latents: Float32Array;
-  referenceLatents: Float32Array;
-  prompt: Prompt;
+  embedded: EmbeddedTokens;
   /** For text, target and reference, in this order. */
   rotary: RotaryTable;
   /** What `modulations` returned for this step and prompt. */
@@ -137,9 +151,23 @@ export class Networks implements LatentSpace {
     return this.#components.rows(modulation!);
   }
 
-  /** The velocity of the target's tokens, [L, C]. */
-  async velocity(inputs: VelocityInputs): Promise<Float32Array> {
-    return (await this.velocities([inputs]))[0]!;
+  /** Embeds what every step reads; its numbers are held on the device. */
+  async embed({ referenceLatents, prompt, adapters }: GivenTokens): Promise<EmbeddedTokens> {
+    const { data, shape } = prompt.promptEmbeds;
+    const reference = this.#tokens(referenceLatents);
+    const inputs = {
+      referenceLatents: reshaped(reference, [1, ...reference.shape]),
+      promptEmbeds: { data, shape: [1, ...shape] },
+    };
+    const { referenceStates, textStates } = await this.#components.run("embedders", inputs, adapters);
+    const withoutBatch = (tensor: Tensor): Tensor => reshaped(tensor, tensor.shape.slice(1));
+    return { referenceStates: withoutBatch(referenceStates!), textStates: withoutBatch(textStates!) };
+  }
+
+  /** The velocity of the target's tokens, [L, C], from what is not yet embedded. */
+  async velocity(inputs: Omit<VelocityInputs, "embedded"> & GivenTokens): Promise<Float32Array> {
+    const { referenceLatents: _, prompt: __, ...others } = inputs;
+    return (await this.velocities([{ ...others, embedded: await this.embed(inputs) }]))[0]!;
   }
 
   /** Those of several images of one shape and with the same adapters, by one run. */
@@ -156,16 +184,15 @@ export class Networks implements LatentSpace {
   /** All inputs but `latents` are those of an edit, and held. */
   async #transformerInputs(inputs: VelocityInputs): Promise<Record<string, Tensor>> {
     const { headSize } = this.flux;
-    const { latents, referenceLatents, prompt, rotary, modulation } = inputs;
+    const { latents, embedded, rotary, modulation } = inputs;
     const rotaryShape = [rotary.cos.length / (headSize / 2), headSize / 2];
     const held = await this.#components.hold({
-      referenceLatents: this.#tokens(referenceLatents),
-      promptEmbeds: prompt.promptEmbeds,
       rotaryCos: { data: rotary.cos, shape: rotaryShape },
       rotarySin: { data: rotary.sin, shape: rotaryShape },
     });
     return {
       ...held,
+      ...embedded,
       latents: this.#tokens(latents),
       modulation: reshaped(modulation, [1, modulation.shape[0]!]),
     };
@@ -176,8 +203,7 @@ export class Networks implements LatentSpace {
     numTokens,
     referenceLatents,
     promptEmbeds,
-  }: Pick<VelocityInputs, "referenceLatents"> &
-    Pick<Prompt, "promptEmbeds"> & { numTokens: number }): string {
+  }: Pick<GivenTokens, "referenceLatents"> & Pick<Prompt, "promptEmbeds"> & { numTokens: number }): string {
     return [numTokens, referenceLatents.length / this.flux.inChannels, promptEmbeds.shape[0]].join("+");
   }
 

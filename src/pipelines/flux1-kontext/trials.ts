@@ -5,7 +5,7 @@ import type { T5Config } from "../../models/text-encoders/t5-config.ts";
 import { positionBuckets, t5Encoder } from "../../models/text-encoders/t5.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { fluxModulation } from "../../models/transformers/flux-modulation.ts";
-import { fluxTransformer } from "../../models/transformers/flux.ts";
+import { fluxEmbedders, fluxTransformer } from "../../models/transformers/flux.ts";
 import { TRIAL_TOKENS } from "../shared/components.ts";
 
 export function clipTrial(clip: ClipConfig, length: number): NetworkTrial {
@@ -43,6 +43,12 @@ export const modulationTrial = (flux: FluxConfig): NetworkTrial => ({
     sigmas: { data: Float32Array.of(1, 0.6, 0.03), shape: [3] },
     ...(flux.hasGuidance && { guidance: { data: Float32Array.of(2.5), shape: [1] } }),
   }),
+});
+
+export const embeddersTrial = (flux: FluxConfig): NetworkTrial => ({
+  part: "the embedders of text and references",
+  build: (weights) => fluxEmbedders(flux, weights, { textLength: "text" }),
+  dims: { text: TRIAL_TOKENS.text, reference: TRIAL_TOKENS.reference },
 });
 
 export const transformerTrial = (flux: FluxConfig, dims: Readonly<Record<string, number>>): NetworkTrial => ({
