@@ -52,6 +52,19 @@ describe.each(Object.keys(FAMILIES) as (keyof typeof FAMILIES)[])("an engine of 
     expect(fresh.encodings).toMatchObject({ hits: 0, bytes: 0 });
   });
 
+  it("embeds text and images once a pass, however many steps and results there are", async () => {
+    const { encoders } = await open(family);
+    const run = vi.mocked(Components.prototype.run);
+    const embedders = async (changes: Partial<EditRequest>): Promise<number> => {
+      await encoders({ numSteps: 3, numImages: 2, ...changes });
+      return run.mock.calls.filter(([network]) => network === "embedders").length;
+    };
+    expect(await embedders({})).toBe(1);
+    if (family === "FLUX.1 Kontext") {
+      expect(await embedders({ negativePrompt: "blurry", trueCfgScale: 2 })).toBe(2);
+    }
+  });
+
   it("encodes what differs, and that alone", async () => {
     const { text, encoders } = await open(family);
     await encoders();

@@ -262,16 +262,16 @@ describe("a second edit", () => {
     const runs = vi.spyOn(Session.prototype, "run");
     const request = { ...base, image: [square, wide] };
     const first = await engine.edit(request);
-    // Text, two images, modulation, two steps, decoding.
-    expect(runs).toHaveBeenCalledTimes(7);
+    // Text, two images, modulation, embedders, two steps, decoding.
+    expect(runs).toHaveBeenCalledTimes(8);
     runs.mockClear();
     const again = await engine.edit(request);
-    expect(runs).toHaveBeenCalledTimes(4);
+    expect(runs).toHaveBeenCalledTimes(5);
     expect(again.image).toEqual(first.image);
     runs.mockClear();
     // The second image at the place of the first has another size, because the target has its shape.
     await engine.edit({ ...request, prompt: "Remove the tree", seed: 2 });
-    expect(runs).toHaveBeenCalledTimes(5);
+    expect(runs).toHaveBeenCalledTimes(6);
   });
 });
 

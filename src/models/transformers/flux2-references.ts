@@ -63,7 +63,7 @@ export function flux2References(
     outputs[names[block]!.value] = ops.toFloat32(value);
   };
 
-  let tokens = embedTokens(config, weights, "x_embedder", latents, computeType); // [reference, C]
+  let tokens = ops.cast(embedTokens(config, weights, "x_embedder", latents), computeType); // [reference, C]
   for (let index = 0; index < config.numDoubleBlocks; index += 1) {
     const block = weights.child("transformer_blocks", index);
     const projections = streamProjections(config, block, "image", tokens, doubleBlocks.image);
@@ -110,5 +110,6 @@ export function flux2CachedTransformer(
         value: ops.concat([value, ops.cast(referenceValues, ops.typeOf(value))], 0, "attended"),
       });
   };
-  return flux2Velocity(config, weights, options, { latents, images: latents, attend });
+  const images = embedTokens(config, weights, "x_embedder", latents);
+  return flux2Velocity(config, weights, options, { latents, images, attend });
 }

@@ -29,11 +29,18 @@ export interface Flux2Options {
    * @default "float32"
    */
   computeType?: ComputeType | undefined;
+  /**
+   * Whether text and references come embedded, as {@link flux2Embedders} gives them: they are the same in every step of an
+   * edit.
+   * @default false
+   */
+  areEmbedded?: boolean | undefined;
 }
 
 /**
  * Builds the network. Inputs: `latents` [target, C] and `referenceLatents` [reference, C] packed tokens, of which the
- * latter may be none; `promptEmbeds` [Lt, promptSize]; `modulation` [flux2ModulationSize], one step's row of what
+ * latter may be none; `promptEmbeds` [Lt, promptSize], or, embedded, `referenceStates` and `textStates` with the blocks'
+ * width in place of both; `modulation` [flux2ModulationSize], one step's row of what
  * `flux2Modulation` gives; `rotaryCos`, `rotarySin` [1, Lt + target + reference, D/2]. All are float32, in any compute
  * type.
  * @returns `velocity` [target, C], float32
@@ -44,18 +51,54 @@ export function flux2Transformer(
   options: Flux2Options,
 ): Record<"velocity", Value> {
   const latents = input("latents", "float32", ["target", config.inChannels]);
-  const references = input("referenceLatents", "float32", ["reference", config.inChannels]);
-  const images = ops.concat([latents, references], 0, "images");
   const attend = attendToAll(config, rotaryInputs(config, "tokens"));
-  const { velocity } = flux2Velocity(config, weights, options, { latents, images, attend: () => attend });
-  return { velocity };
+  const images = options.areEmbedded
+    ? ops.concat(
+        [
+          embedTokens(config, weights, "x_embedder", latents),
+          input("referenceStates", "float32", ["reference", widthOf(config)]),
+        ],
+        0,
+        "images",
+      )
+    : embedTokens(
+        config,
+        weights,
+        "x_embedder",
+        ops.concat(
+          [latents, input("referenceLatents", "float32", ["reference", config.inChannels])],
+          0,
+          "images",
+        ),
+      );
+  return flux2Velocity(config, weights, options, { latents, images, attend: () => attend });
+}
+
+/**
+ * Embeds what is the same in every step of an edit. Inputs: `promptEmbeds` [Lt, promptSize]; `referenceLatents`
+ * [reference, C] packed tokens, unless their keys and values are kept.
+ * @returns `textStates` [Lt, width] and `referenceStates` [reference, width], float32
+ */
+export function flux2Embedders(
+  config: Flux2Config,
+  weights: WeightScope,
+  { textLength, hasReferences = true }: Pick<Flux2Options, "textLength"> & { hasReferences?: boolean },
+): Record<string, Value> {
+  const embed = (name: string, tokens: Value): Value => embedTokens(config, weights, name, tokens);
+  const textStates = embed(
+    "context_embedder",
+    input("promptEmbeds", "float32", [textLength, config.promptSize]),
+  );
+  if (!hasReferences) return { textStates };
+  const references = input("referenceLatents", "float32", ["reference", config.inChannels]);
+  return { textStates, referenceStates: embed("x_embedder", references) };
 }
 
 /** What differs between the forms of the network. */
 export interface Flux2Tokens {
   /** The target's tokens, [target, C]. */
   latents: Value;
-  /** The tokens of the images that pass through the blocks, the target's first: [images, C]. */
+  /** The images that pass through the blocks, embedded, the target's first: float32 [images, C]. */
   images: Value;
   /** How a block attends, by its index: double-stream blocks first. */
   attend: (block: number) => Attend;
@@ -65,13 +108,20 @@ export interface Flux2Tokens {
 export function flux2Velocity(
   config: Flux2Config,
   weights: WeightScope,
-  { textLength, computeType = "float32" }: Flux2Options,
+  { textLength, computeType = "float32", areEmbedded = false }: Flux2Options,
   { latents, images, attend }: Flux2Tokens,
 ): Record<"velocity", Value> {
-  const promptEmbeds = input("promptEmbeds", "float32", [textLength, config.promptSize]);
   const vectors = flux2ModulationInput(config);
-  let image = embedTokens(config, weights, "x_embedder", images, computeType); // [images, C]
-  let text = embedTokens(config, weights, "context_embedder", promptEmbeds, computeType); // [Lt, C]
+  const textStates = areEmbedded
+    ? input("textStates", "float32", [textLength, widthOf(config)])
+    : embedTokens(
+        config,
+        weights,
+        "context_embedder",
+        input("promptEmbeds", "float32", [textLength, config.promptSize]),
+      );
+  let image = ops.cast(images, computeType); // [images, C]
+  let text = ops.cast(textStates, computeType); // [Lt, C]
 
   for (let index = 0; index < config.numDoubleBlocks; index += 1) {
     const block = weights.child("transformer_blocks", index);
@@ -96,14 +146,9 @@ export function flux2Velocity(
   return { velocity: outputLayer(config, weights, predicted, vectors) };
 }
 
-/** Tokens of the latents or of the text, [L, size], embedded by a linear layer: [L, C] in the compute type. */
-export const embedTokens = (
-  config: Flux2Config,
-  weights: WeightScope,
-  name: string,
-  x: Value,
-  computeType: ComputeType,
-): Value => ops.cast(linear(weights, name, x, widthOf(config), { hasBias: false }), computeType);
+/** Tokens of the latents or of the text, [L, size], embedded by a linear layer: float32 [L, C]. */
+export const embedTokens = (config: Flux2Config, weights: WeightScope, name: string, x: Value): Value =>
+  linear(weights, name, x, widthOf(config), { hasBias: false });
 
 function outputLayer(config: Flux2Config, weights: WeightScope, x: Value, { output }: Flux2Vectors): Value {
   const normed = modulate(ops.toFloat32(x), output, config.epsilon);

@@ -23,7 +23,7 @@ import { qwen3Encoder } from "../../models/text-encoders/qwen3.ts";
 import { type Flux2Config, widthOf } from "../../models/transformers/flux2-config.ts";
 import { flux2Modulation, flux2ModulationSize } from "../../models/transformers/flux2-modulation.ts";
 import { flux2CachedTransformer, flux2References } from "../../models/transformers/flux2-references.ts";
-import { flux2Transformer } from "../../models/transformers/flux2.ts";
+import { flux2Embedders, flux2Transformer } from "../../models/transformers/flux2.ts";
 import {
   decoderComponent,
   encoderComponent,
@@ -32,7 +32,7 @@ import {
   TRIAL_TOKENS,
 } from "../shared/components.ts";
 import { IMAGES } from "./images.ts";
-import { MODULATION_TRIAL, qwen3Trial, referencesTrial, transformerTrial } from "./trials.ts";
+import { embeddersTrial, MODULATION_TRIAL, qwen3Trial, referencesTrial, transformerTrial } from "./trials.ts";
 
 /** Configurations of all of a checkpoint's networks, and how the pipeline runs them. */
 export interface KleinConfigs {
@@ -75,6 +75,7 @@ export function planKlein(configs: KleinConfigs): ModelPlan {
       encoderComponent(autoencoder, (weights) => flux2AutoencoderEncoder(autoencoder, weights)),
       modulationComponent(configs),
       ...(areReferencesKept ? [referencesComponent(configs)] : []),
+      embeddersComponent(configs),
       transformerComponent(configs),
       decoderComponent(autoencoder, PATCH_SIDE * autoencoder.scaleFactor, (weights) =>
         flux2AutoencoderDecoder(autoencoder, weights),
@@ -85,7 +86,9 @@ export function planKlein(configs: KleinConfigs): ModelPlan {
     secondPass: configs.isDistilled ? "never" : "guidance",
     images: IMAGES,
     heldBytes: (edit) =>
-      modulationBytes(transformer, edit) + (areReferencesKept ? keptBytes(configs, edit) : 0),
+      modulationBytes(transformer, edit) +
+      passesOf(edit) * stateBytes(configs, edit) +
+      (areReferencesKept ? keptBytes(configs, edit) : 0),
   };
 }
 
@@ -153,6 +156,26 @@ function referencesComponent(configs: KleinConfigs): ComponentDefinition {
   };
 }
 
+function embeddersComponent(configs: KleinConfigs): ComponentDefinition {
+  const { transformer, areReferencesKept } = configs;
+  const hasReferences = !areReferencesKept;
+  return {
+    name: "embedders",
+    weights: "transformer",
+    folder: "transformer",
+    build: (weights) => flux2Embedders(transformer, weights, { textLength: "text", hasReferences }),
+    isAdaptable: true,
+    areOutputsHeld: true,
+    leastPrecision: "int4",
+    workingBytes: (edit) => 2 * stateBytes(configs, edit),
+    runs(edit) {
+      const { text, reference } = tokensOf(configs, edit);
+      return [{ times: passesOf(edit), dims: hasReferences ? { text, reference } : { text } }];
+    },
+    trial: embeddersTrial(transformer, hasReferences),
+  };
+}
+
 function transformerComponent(configs: KleinConfigs): ComponentDefinition {
   const { transformer, areReferencesKept } = configs;
   const buildWith = areReferencesKept ? flux2CachedTransformer : flux2Transformer;
@@ -161,7 +184,7 @@ function transformerComponent(configs: KleinConfigs): ComponentDefinition {
     weights: "transformer",
     folder: "transformer",
     build: (weights, { computeType } = {}) =>
-      buildWith(transformer, weights, { textLength: "text", computeType }),
+      buildWith(transformer, weights, { textLength: "text", computeType, areEmbedded: true }),
     isAdaptable: true,
     changingInputs: ["latents"],
     leastPrecision: "int4",
@@ -203,6 +226,13 @@ function tokensOf(
 
 const blockBytes = (config: Flux2Config, tokens: number): number =>
   (TRANSFORMER_ROWS + TRANSFORMER_MLP_ROWS * config.mlpRatio) * tokens * widthOf(config) * FLOAT;
+
+/** Text, and references unless their keys and values are kept, embedded, for one pass. */
+function stateBytes(configs: KleinConfigs, edit: EditExtent): number {
+  const { text, reference } = tokensOf(configs, edit);
+  const tokens = text + (configs.areReferencesKept ? 0 : reference);
+  return tokens * widthOf(configs.transformer) * FLOAT;
+}
 
 /** The keys and values of every block. */
 function keptBytes(configs: KleinConfigs, edit: EditExtent): number {

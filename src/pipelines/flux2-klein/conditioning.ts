@@ -106,11 +106,19 @@ export async function createReferences(
 }
 
 /** The network's prediction for a prompt. */
-export const velocityOf =
-  (
-    networks: Networks,
-    inputs: Omit<VelocityInputs, "latents" | "modulation">,
-    modulationAt: (sigma: number) => Promise<Tensor>,
-  ): Velocity =>
-  async ({ latents, sigma }) =>
-    networks.velocity({ ...inputs, latents, modulation: await modulationAt(sigma) });
+export async function velocityOf(
+  networks: Networks,
+  {
+    prompt,
+    references,
+    ...inputs
+  }: Omit<VelocityInputs, "latents" | "modulation" | "embedded"> & {
+    prompt: Prompt;
+    references: References;
+  },
+  modulationAt: (sigma: number) => Promise<Tensor>,
+): Promise<Velocity> {
+  const embedded = await networks.embed(prompt, references, inputs.adapters);
+  return async ({ latents, sigma }) =>
+    networks.velocity({ ...inputs, embedded, latents, modulation: await modulationAt(sigma) });
+}

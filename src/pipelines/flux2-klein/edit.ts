@@ -133,12 +133,12 @@ async function* recipe(
     networks.modulations(wanted, adapters),
   );
   const seen = await createReferences(networks, encoded, ids, adapters);
-  const ofPrompt = (prompt: Prompt): Velocity => {
+  const ofPrompt = (prompt: Prompt): Promise<Velocity> => {
     const rotary = rotaryOf(prompt.promptEmbeds.shape[0]!);
     return velocityOf(networks, { references: seen, prompt, rotary, adapters }, modulationAt);
   };
-  const positive = ofPrompt(prompts.positive);
-  const negative = prompts.negative && ofPrompt(prompts.negative);
+  const positive = await ofPrompt(prompts.positive);
+  const negative = prompts.negative && (await ofPrompt(prompts.negative));
   const velocity = negative
     ? withTrueGuidance(async (at) => [await positive(at), await negative(at)], request.guidance)
     : positive;

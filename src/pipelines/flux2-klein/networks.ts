@@ -10,7 +10,7 @@ import {
   type Flux2AutoencoderConfig,
   PATCH_SIDE,
 } from "../../models/autoencoders/flux2-autoencoder-config.ts";
-import type { Flux2Config } from "../../models/transformers/flux2-config.ts";
+import { type Flux2Config, widthOf } from "../../models/transformers/flux2-config.ts";
 import type { RotaryTable } from "../../models/transformers/rotary.ts";
 import type { Tensor } from "../../runtime/session.ts";
 import { byTiles, type LatentSpace, planesOf, tensorOf } from "../shared/latent-space.ts";
@@ -23,12 +23,14 @@ import { type Prompt, PromptEncoder } from "./prompt.ts";
 /** What the transformer sees of the references: their tokens, or the keys and values that were made of them. */
 export type References = Readonly<Record<string, Tensor>>;
 
+/** Text and references as the transformer reads them in every step. */
+export type EmbeddedTokens = Readonly<Record<string, Tensor>>;
+
 /** What the transformer predicts the velocity from. */
 export interface VelocityInputs {
   /** Packed tokens of the target, [L, C]. */
   latents: Float32Array;
-  references: References;
-  prompt: Prompt;
+  embedded: EmbeddedTokens;
   /** For the text, the target, and the references unless their keys and values are kept, in this order. */
   rotary: RotaryTable;
   /** What `modulations` returned for this step. */
@@ -142,15 +144,38 @@ export class Networks implements LatentSpace {
     return { data: latents, shape: [latents.length / inChannels, inChannels] };
   }
 
+  /** Embeds what every step reads; keys and values of references are that already. Its numbers are held on the device. */
+  async embed(
+    prompt: Pick<Prompt, "promptEmbeds">,
+    references: References,
+    adapters?: Adapters,
+  ): Promise<EmbeddedTokens> {
+    const { promptEmbeds } = prompt;
+    const { referenceLatents, ...kept } = references;
+    if (referenceLatents === undefined) {
+      return { ...kept, ...(await this.#components.run("embedders", { promptEmbeds }, adapters)) };
+    }
+    const hasReferences = referenceLatents.shape[0]! > 0;
+    const { inChannels } = this.configs.transformer;
+    // Kernels of some devices take no matrix without rows: one row stands for none.
+    const rows = hasReferences
+      ? referenceLatents
+      : { data: new Float32Array(inChannels), shape: [1, inChannels] };
+    const states = await this.#components.run(
+      "embedders",
+      { promptEmbeds, referenceLatents: rows },
+      adapters,
+    );
+    if (hasReferences) return states;
+    const none = { data: new Float32Array(0), shape: [0, widthOf(this.configs.transformer)] };
+    return { ...states, referenceStates: none };
+  }
+
   /** The velocity of the target's tokens, [L, C]. All inputs but `latents` are those of an edit, and held. */
   async velocity(inputs: VelocityInputs): Promise<Float32Array> {
-    const { latents, references, prompt, rotary, modulation, adapters } = inputs;
-    const held = await this.#components.hold({
-      ...references,
-      promptEmbeds: prompt.promptEmbeds,
-      ...rotaryInputs(rotary, this.configs.transformer),
-    });
-    const tensors = { ...held, latents: this.tokens(latents), modulation };
+    const { latents, embedded, rotary, modulation, adapters } = inputs;
+    const held = await this.#components.hold(rotaryInputs(rotary, this.configs.transformer));
+    const tensors = { ...embedded, ...held, latents: this.tokens(latents), modulation };
     const { velocity } = await this.#components.run("transformer", tensors, adapters);
     return velocity!.data as Float32Array;
   }

@@ -4,7 +4,7 @@ import type { Qwen3Config } from "../../models/text-encoders/qwen3-config.ts";
 import { qwen3Encoder, qwen3Inputs } from "../../models/text-encoders/qwen3.ts";
 import type { Flux2Config } from "../../models/transformers/flux2-config.ts";
 import { flux2References } from "../../models/transformers/flux2-references.ts";
-import type { flux2Transformer } from "../../models/transformers/flux2.ts";
+import { flux2Embedders, type flux2Transformer } from "../../models/transformers/flux2.ts";
 import type { DrawnNumbers } from "../../runtime/drawn-numbers.ts";
 import { TRIAL_TOKENS } from "../shared/components.ts";
 
@@ -39,6 +39,15 @@ export const referencesTrial = (transformer: Flux2Config): NetworkTrial => ({
   dims: { reference: TRIAL_TOKENS.reference },
   inputs: (numbers) => rotaryInputs(transformer, numbers, TRIAL_TOKENS.reference),
 });
+
+export const embeddersTrial = (transformer: Flux2Config, hasReferences: boolean): NetworkTrial => {
+  const { text, reference } = TRIAL_TOKENS;
+  return {
+    part: hasReferences ? "the embedders of text and references" : "the embedder of the text",
+    dims: hasReferences ? { text, reference } : { text },
+    build: (weights) => flux2Embedders(transformer, weights, { textLength: "text", hasReferences }),
+  };
+};
 
 export const transformerTrial = (
   transformer: Flux2Config,

@@ -97,7 +97,7 @@ it("without references, the network that reads them kept is the one that reads n
 
 function firstBlock(config: Flux2Config, textLength: number): { text: Value; image: Value } {
   const weights = madeUpWeights();
-  const embed = (name: string, x: Value): Value => embedTokens(config, weights, name, x, "float32");
+  const embed = (name: string, x: Value): Value => embedTokens(config, weights, name, x);
   const attend = attendToAll(config, rotaryInputs(config, "tokens"));
   const streams = {
     text: embed("context_embedder", input("promptEmbeds", "float32", [textLength, config.promptSize])),

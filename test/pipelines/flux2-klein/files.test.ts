@@ -77,8 +77,7 @@ async function run(folder: string, files: SingleFiles = {}, options?: ComponentO
   const ids = joined([textIds(LENGTH), targetIds(grid), referenceIds(grid, 0)]);
   const velocity = await networks.velocity({
     latents: packed,
-    references: { referenceLatents: networks.tokens(packed) },
-    prompt,
+    embedded: await networks.embed(prompt, { referenceLatents: networks.tokens(packed) }),
     rotary: rotaryTable(ids, { axes, theta }),
     modulation: modulation!,
   });

@@ -152,8 +152,7 @@ describe.each(kleinCases)("the edit $name", (edit) => {
     for (const prefix of prefixes()) {
       const velocity = await networks.velocity({
         latents: floats("noise"),
-        references,
-        prompt: { promptEmbeds: embedsOf(prefix), tokenIds: [], isCut: false },
+        embedded: await networks.embed({ promptEmbeds: embedsOf(prefix) }, references),
         rotary,
         modulation: modulation!,
       });
