@@ -1,4 +1,5 @@
 /** Parsers for variables: each says what it accepts, and turns a string into a value or refuses it. */
+import { isIP } from "node:net";
 
 /** How one kind of setting reads its string. */
 export interface Parser<Value> {
@@ -113,6 +114,26 @@ export const hosts: Parser<readonly string[]> = {
 };
 
 const HOST = /^(?:\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?::\d{1,5})?$/;
+
+const MAX_NETWORKS = 100;
+
+/** IP addresses, and networks in CIDR notation. */
+export const networks: Parser<readonly string[]> = {
+  accepts: `up to ${MAX_NETWORKS} comma-separated IP addresses and networks, such as 127.0.0.1,10.0.0.0/8`,
+  parse(value) {
+    const entries = list.parse(value)!;
+    const isShort = entries.length > 0 && entries.length <= MAX_NETWORKS;
+    return isShort && entries.every(isNetwork) ? entries : undefined;
+  },
+  wrongPart: (value) => list.parse(value)!.find((entry) => !isNetwork(entry)),
+};
+
+function isNetwork(entry: string): boolean {
+  const [address = "", bits, ...others] = entry.split("/");
+  const family = address.includes("%") ? 0 : isIP(address);
+  if (family === 0 || others.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
 
 /** What an edit costs: an amount per image, or per million pixels. */
 export interface Price {

@@ -1,6 +1,6 @@
 /** Settings for where the service is reached, who may use it, and where it keeps its data. */
 import { ENDPOINT_ID } from "./endpoint-id.ts";
-import { hosts, httpAddress, integer, pattern, text } from "./parsers.ts";
+import { hosts, httpAddress, integer, networks, pattern, text } from "./parsers.ts";
 import { besideSecret, optional, required, secret, type Settings } from "./setting.ts";
 
 export const ADDRESS = {
@@ -22,6 +22,12 @@ export const ADDRESS = {
     hosts,
     "edit.example.com,*.internal.example.com",
     "Further host names for calls without a key; IP addresses, localhost, the machine's name and that of RETOUCH_PUBLIC_URL are always accepted, and calls with a key may use any name.",
+  ),
+  trustedProxies: optional(
+    "RETOUCH_TRUSTED_PROXIES",
+    networks,
+    "127.0.0.1,10.0.0.0/8",
+    "Addresses and networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; none by default.",
   ),
   endpointId: required(
     "RETOUCH_ENDPOINT_ID",

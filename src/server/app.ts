@@ -21,6 +21,7 @@ import { addBflErrors } from "./bfl/answers.ts";
 import { addBflRoutes } from "./bfl/routes.ts";
 import { addBodies } from "./body.ts";
 import { createBodyBudget } from "./body-budget.ts";
+import { createProxyTrust } from "./client-address.ts";
 import { CONNECTION_TIMES, type ConnectionTimes } from "./connection-times.ts";
 import { createConnections } from "./connections.ts";
 import { createEmbeddedResults } from "./embedded-results.ts";
@@ -124,6 +125,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     loggerInstance: log as FastifyBaseLogger,
     // Fastify's own lines show URLs with their signatures.
     logController: new LogController({ disableRequestLogging: true }),
+    trustProxy: createProxyTrust(config.trustedProxies ?? []),
     rewriteUrl: (request) => rewriteFlash(request, endpointIds),
     http: connections.serverOptions,
     requestTimeout: connections.requestTimeoutMs,

@@ -5,6 +5,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Actor } from "../jobs/review-log.ts";
 import type { ApiKey, Keys } from "../keys/contracts.ts";
+import { addressOfClient } from "./client-address.ts";
 import { foreignHost, type HostCheck } from "./host-check.ts";
 import type { WrongKeys } from "./wrong-keys.ts";
 
@@ -31,7 +32,7 @@ export function createAuthenticate(keys: Pick<Keys, "verify">, wrongKeys: WrongK
     const key =
       header.length > MAX_HEADER_LENGTH ? undefined : /^(?:(?:bearer|token)\s+)?(\S+)$/i.exec(header)?.[1];
     const record = key === undefined ? undefined : await keys.verify(key);
-    if (record === undefined) wrongKeys.count(request.raw.socket.remoteAddress);
+    if (record === undefined) wrongKeys.count(addressOfClient(request));
     return record;
   };
 }

@@ -10,7 +10,10 @@ export function partsOfHost(host: string): { name: string; port: string | undefi
 }
 
 /** The origin of a request, without a trailing slash. Always well-formed, although `Host` may be anything. */
-export function originOf({ protocol, host, raw }: FastifyRequest): string {
+export function originOf({ protocol: stated, headers, raw }: FastifyRequest): string {
+  // What a trusted proxy says may be anything; the host is the one that was checked.
+  const protocol = stated === "https" ? stated : "http";
+  const { host = "" } = headers;
   const origin = `${protocol}://${host}`;
   if (HOST.test(host) && URL.canParse(origin)) return origin;
   const { localAddress = "127.0.0.1", localPort = 80, localFamily } = raw.socket;

@@ -18,6 +18,7 @@ export type ServerSettings = InputSettings &
     | "endpointId"
     | "publicUrl"
     | "corsOrigin"
+    | "trustedProxies"
     | "price"
     | "isPriceSet"
     | "runMaxBytes"

@@ -1,44 +1,16 @@
 /** The parent's side of the engine process: starts it, hands it one job at a time, kills it if necessary. */
 import { type ChildProcess, fork } from "node:child_process";
-import type { JobEdit, JobFailure, JobProgress, KeptState } from "../jobs/job.ts";
+import type { JobEdit, KeptState } from "../jobs/job.ts";
 import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { Log } from "../log.ts";
 import { ENGINE_FLAGS, engineEnvironment } from "./engine-environment.ts";
 import { endSentence, makeNice } from "./engine-child.ts";
+import type { EngineOutcome, FetchOutcome, NotDone, RunEvents } from "./engine-outcome.ts";
 import { createEncodingTotal } from "./encoding-total.ts";
-import type {
-  EditCircumstances,
-  EditDone,
-  EditStage,
-  EngineAnswer,
-  EnginePlace,
-  EngineRequest,
-  EngineSetup,
-} from "./protocol.ts";
-import type { FetchedSource } from "../jobs/job.ts";
+import type { EditCircumstances, EngineAnswer, EnginePlace, EngineRequest, EngineSetup } from "./protocol.ts";
 
-/** How work ended that was not done. */
-type NotDone =
-  | ({ kind: "failed" } & JobFailure)
-  | { kind: "cancelled" }
-  /** This attempt failed, mostly because the process ended meanwhile, by itself or killed. */
-  | { kind: "crashed"; error: string }
-  /** There is no process: nothing was begun. */
-  | { kind: "absent" }
-  /** Our own storage did not give or take an image; what is wrong, for the log. */
-  | { kind: "storageAway"; detail: string };
-
-export type EngineOutcome = ({ kind: "completed" } & EditDone) | NotDone;
-export type FetchOutcome = ({ kind: "fetched" } & FetchedSource) | NotDone;
-
-/** What is told of a job while it runs. */
-export interface RunEvents {
-  onProgress: (progress: JobProgress) => void;
-  onStage?: ((stage: EditStage) => void) | undefined;
-  /** A finished result waits, because our storage does not take it; called after each try. */
-  onWaiting?: ((detail: string) => void) | undefined;
-}
+export type { EngineOutcome, FetchOutcome, RunEvents } from "./engine-outcome.ts";
 
 export interface EngineProcess {
   /** Whether it is warmed up and alive. */

@@ -1,6 +1,8 @@
 /** The configurations of docs/guides, checked and run by the programs they are for, where these are installed. */
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
+import { get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -47,10 +49,29 @@ async function expectService(port: number, { jobs, submit }: TestServer): Promis
   expect(await (await poll).json()).toMatchObject({ id, status: "FAILED" });
   for (const route of ["/metrics", "/healthz", "/readyz"])
     expect((await send(route)).status, route).toBe(404);
+  await expectAddresses(port);
+}
+
+/** Each client has its own address, whatever it writes into the header itself. */
+async function expectAddresses(port: number): Promise<void> {
+  const wrongKey = async (localAddress: string, forged: string): Promise<number | undefined> => {
+    const headers = { authorization: "Bearer wrong", "x-forwarded-for": forged };
+    const request = get({ host: "127.0.0.1", port, path: `${ENDPOINT}/health`, localAddress, headers });
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    response.resume();
+    return response.statusCode;
+  };
+  expect(await wrongKey("127.0.0.2", "192.0.2.1")).toBe(401);
+  expect(await wrongKey("127.0.0.2", "192.0.2.2")).toBe(429);
+  expect(await wrongKey("127.0.0.3", "192.0.2.1")).toBe(401);
 }
 
 async function startBehind(): Promise<{ server: TestServer; upstream: string; port: number }> {
-  const server = await startServer();
+  const server = await startServer({
+    trustedProxies: ["127.0.0.1"],
+    wrongKeyRate: 1,
+    rateWindowMs: 60_000,
+  });
   await server.app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = server.app.server.address() as AddressInfo;
   return { server, upstream: `127.0.0.1:${port}`, port: await freePort() };
