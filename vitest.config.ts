@@ -28,6 +28,7 @@ const LONG = [
   "test/package/package.test.ts",
   "test/privacy.test.ts",
   "test/scripts/dev.test.ts",
+  "test/service/backup.test.ts",
   "test/service/bad-input.test.ts",
   "test/service/clients*.test.ts",
   "test/service/clock-set.test.ts",
