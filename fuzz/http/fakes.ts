@@ -230,7 +230,15 @@ export function createFakeOperator(): OperatorDependencies {
       decide: async (id) => (id === held.jobId ? ({ id } as Job) : undefined),
       log: async () => [{ ...entry, actor: { name: "fuzz" } }],
     },
-    keys: { list: async () => [] },
+    keys: {
+      list: async () => [],
+      create: async (name) => ({
+        key: "rt_made",
+        webhookSecret: "whsec_made",
+        record: { id: "key_0123456789abcdef", name, prefix: "rt_ma", createdAt: new Date(0) },
+      }),
+      revoke: async () => false,
+    },
     disk: async () => ({ freeBytes: 1, totalBytes: 2, keptFreeBytes: 0 }),
   };
 }

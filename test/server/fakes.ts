@@ -261,7 +261,15 @@ export function createFakeOperator(): OperatorDependencies {
       decide: async () => undefined,
       log: async () => [],
     },
-    keys: { list: async () => [] },
+    keys: {
+      list: async () => [],
+      create: async (name) => ({
+        key: "rt_made",
+        webhookSecret: "whsec_made",
+        record: { id: "key_0123456789abcdef", name, prefix: "rt_ma", createdAt: new Date(0) },
+      }),
+      revoke: async () => false,
+    },
     disk: async () => undefined,
   };
 }

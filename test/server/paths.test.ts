@@ -182,6 +182,8 @@ describe("/openapi.json", () => {
         "get /operator/reviews",
         "get /operator/reviews/{id}/pictures/{place}",
         "get /operator/workers",
+        "post /operator/keys",
+        "post /operator/keys/{id}/revoke",
         "post /operator/reviews/{id}/approve",
         "post /operator/reviews/{id}/reject",
         "post /run",

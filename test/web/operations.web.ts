@@ -124,7 +124,9 @@ describe("the operations", () => {
     await page.getByRole("row", { name: /idle .* stub cpu \(float32\)/ }).waitFor();
     await choose(page, "Keys");
     await page
-      .getByRole("row", { name: /^shop with a long name of its own .* client never .* 0\.4$/ })
+      .getByRole("row", {
+        name: /^shop with a long name of its own .* client never .* 0\.4 Revoke shop with a long name of its own$/,
+      })
       .waitFor();
     await page.getByRole("row", { name: /^night shift .* operator / }).waitFor();
     await choose(page, "Disk");
@@ -138,6 +140,48 @@ describe("the operations", () => {
     await page.getByRole("button", { name: "Show" }).click();
     await page.getByText("There is no such job, or it is no longer kept.").waitFor();
     await server.call(`/cancel/${id}`, { method: "POST" });
+  });
+
+  it("create a key, show it once, and revoke it at the second press", async () => {
+    const { page, complaints } = await visit(browser, operations());
+    await openOperations(page);
+    await choose(page, "Keys");
+    await page.getByLabel("Name", { exact: true }).fill("a new shop");
+    await page.getByLabel("Flag results from").fill("0.3");
+    await page.getByRole("button", { name: "Create key" }).click();
+    await page.getByText("a new shop has a key. Copy it now: it is not shown again.").waitFor();
+    await expectAccessible(page);
+    const key = await page.locator(".made-key code").first().textContent();
+    expect((await server.call("/health", { key: key! })).status).toBe(200);
+    await page.getByRole("button", { name: "Done" }).click();
+    expect(await page.getByText(key!).count()).toBe(0);
+    const row = page.getByRole("row", { name: /^a new shop .* client .* 0\.3 / });
+    await row.getByRole("button", { name: "Revoke a new shop" }).click();
+    await row.getByRole("button", { name: "Keep" }).click();
+    await row.getByRole("button", { name: "Revoke a new shop" }).click();
+    // The question stays, although the list is read anew.
+    await page.waitForTimeout(6000);
+    await row.getByRole("button", { name: "Revoke a new shop for good" }).click();
+    await page.getByRole("row", { name: /^a new shop .* revoked / }).waitFor();
+    expect((await server.call("/health", { key: key! })).status).toBe(401);
+    expect(complaints).toEqual([]);
+  });
+
+  it("say why a key is not revoked, and keep what is typed where one cannot be created", async () => {
+    const { page } = await visit(browser, operations());
+    await openOperations(page);
+    await choose(page, "Keys");
+    const own = page.getByRole("row", { name: /^night shift / });
+    await own.getByRole("button", { name: "Revoke night shift" }).click();
+    await own.getByRole("button", { name: "Revoke night shift for good" }).click();
+    await page.getByText("A key cannot revoke itself.").waitFor();
+    await page.getByLabel("Name", { exact: true }).fill("two\u200elines");
+    await page.route("**/operator/keys", (route) =>
+      route.request().method() === "POST" ? route.abort() : route.continue(),
+    );
+    await page.getByRole("button", { name: "Create key" }).click();
+    await page.locator("#operations-panel .error").filter({ hasText: /./ }).waitFor();
+    expect(await page.getByLabel("Name", { exact: true }).inputValue()).toBe("two\u200elines");
   });
 
   it("ask the server for nothing while nobody looks at them", async () => {

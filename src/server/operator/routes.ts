@@ -5,6 +5,7 @@ import type { HeldJob, Reviews, Verdict } from "../../jobs/reviews.ts";
 import { MAX_REASON } from "../../jobs/reviews.ts";
 import { invalid } from "../../errors.ts";
 import type { Keys } from "../../keys/contracts.ts";
+import { addKeyRoutes } from "./key-routes.ts";
 import { pageOf } from "../queries.ts";
 import { defined, ErrorReply, Picture } from "../replies.ts";
 import type { TypedApp, RouteContext } from "../routes/context.ts";
@@ -36,7 +37,7 @@ export interface Disk {
 export interface OperatorDependencies {
   operations: Operations;
   reviews: Reviews;
-  keys: Pick<Keys, "list">;
+  keys: Pick<Keys, "list" | "create" | "revoke">;
   /** @returns nothing where neither database nor pictures lie on it */
   disk: () => Promise<Disk | undefined>;
 }
@@ -90,6 +91,8 @@ export function addOperatorRoutes(
       };
     },
   );
+
+  addKeyRoutes(app, keys, { limits, log });
 
   app.get(
     "/queue",

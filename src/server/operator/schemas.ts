@@ -36,6 +36,35 @@ const Safety = Type.Object(
   { description: "What the safety checker said." },
 );
 
+export const KeyParams = Type.Object({ id: KeyId });
+export const NewKeyBody = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 100, description: "What to call it." }),
+    safetyThreshold: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1,
+        description: "Score from which its results are flagged @default that of the settings",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export const CreatedKeyReply = Type.Object(
+  {
+    id: KeyId,
+    name: Type.String(),
+    prefix: Type.String(),
+    safetyThreshold: Type.Optional(Score),
+    key: Type.String({ description: "The key itself, which nobody can read again." }),
+    webhookSecret: Type.String({ description: "Signs its webhooks." }),
+  },
+  { description: "The key was made." },
+);
+export const RevokedKeyReply = Type.Object(
+  { id: KeyId, revoked: Type.Literal(true) },
+  { description: "Calls with the key are refused from now on." },
+);
 export const KeysReply = Type.Object(
   {
     keys: Type.Array(

@@ -54,6 +54,13 @@ export interface KeysReply {
   };
 }
 
+export interface CreatedKey {
+  id: string;
+  name: string;
+  key: string;
+  webhookSecret: string;
+}
+
 export interface QueueRow {
   keyId: string;
   keyName?: string;
@@ -101,6 +108,8 @@ export interface JobCourse {
 
 export interface OperatorApi {
   keys(): Promise<KeysReply>;
+  createKey(key: { name: string; safetyThreshold?: number }): Promise<CreatedKey>;
+  revokeKey(id: string): Promise<void>;
   queue(): Promise<{ keys: QueueRow[] }>;
   workers(): Promise<{ workers: WorkerRow[] }>;
   disk(): Promise<DiskReply>;
@@ -120,6 +129,9 @@ export function createOperatorApi(key: () => string): OperatorApi {
   const review = (jobId: string): string => `/reviews/${encodeURIComponent(jobId)}`;
   return {
     keys: () => call("/keys"),
+    createKey: (key) => call("/keys", { method: "POST", body: JSON.stringify(key) }),
+    revokeKey: (id) =>
+      call(`/keys/${encodeURIComponent(id)}/revoke`, { method: "POST", body: JSON.stringify({}) }),
     queue: () => call("/queue"),
     workers: () => call("/workers"),
     disk: () => call("/disk"),

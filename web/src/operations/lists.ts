@@ -1,7 +1,7 @@
 /** The tabs that only show: queue, workers, keys and disk. */
 import { showCost } from "../price.ts";
 import { element } from "../dom.ts";
-import type { DiskReply, KeysReply, QueueRow, WorkerRow } from "./api.ts";
+import type { DiskReply, KeyRow, KeysReply, QueueRow, WorkerRow } from "./api.ts";
 import { bytesText, facts, keyText, table, timeOf } from "./parts.ts";
 
 export const drawQueue = ({ keys }: { keys: QueueRow[] }): HTMLElement[] => [
@@ -64,7 +64,8 @@ export function jobLink(jobId: string, openJob: (id: string) => void): HTMLEleme
   return link;
 }
 
-export function drawKeys({ keys, limits }: KeysReply): HTMLElement[] {
+/** @param action what can be done with a key that is not revoked */
+export function drawKeys({ keys, limits }: KeysReply, action: (key: KeyRow) => HTMLElement): HTMLElement[] {
   const calls = `${limits.runCalls} /run, ${limits.runsyncCalls} /runsync and ${limits.statusCalls} /status`;
   return [
     facts([
@@ -91,6 +92,7 @@ export function drawKeys({ keys, limits }: KeysReply): HTMLElement[] {
           cell: ({ safetyThreshold }) => (safetyThreshold === undefined ? "as set" : String(safetyThreshold)),
           isNumber: true,
         },
+        { name: "Change", cell: (key) => (key.revokedAt ? "" : action(key)) },
       ],
       keys,
       "There are no keys.",
@@ -98,7 +100,7 @@ export function drawKeys({ keys, limits }: KeysReply): HTMLElement[] {
     element(
       "p",
       { class: "faint" },
-      "Keys are made, changed and revoked on the machine of the service: ",
+      "Operators' keys are created, and keys changed, on the machine of the service: ",
       element("code", {}, "npx retouch keys --help"),
     ),
   ];

@@ -4,7 +4,8 @@ import { element, find } from "../dom.ts";
 import { createTabs } from "../tabs.ts";
 import type { OperatorApi } from "./api.ts";
 import { createJobView } from "./job-view.ts";
-import { drawDisk, drawKeys, drawQueue, drawWorkers } from "./lists.ts";
+import { createKeysPanel } from "./keys-panel.ts";
+import { drawDisk, drawQueue, drawWorkers } from "./lists.ts";
 import { createReviewQueue } from "./review-queue.ts";
 
 export interface OperationsPage {
@@ -42,6 +43,13 @@ export function createOperationsPage({ api, onConnection, onRefusedKey }: Operat
 
   const reviews = createReviewQueue({ api, openJob, onChange: () => void refresh() });
   const job = createJobView(() => void refresh());
+  const keys = createKeysPanel({
+    api,
+    onChange() {
+      drawn = "";
+      void refresh();
+    },
+  });
   const tabs = createTabs(NAMES, {
     label: "Operations",
     controls: panel.id,
@@ -51,6 +59,7 @@ export function createOperationsPage({ api, onConnection, onRefusedKey }: Operat
       drawn = "";
       if (chosen === "Review") panel.replaceChildren(reviews.root);
       else if (chosen === "Job") panel.replaceChildren(job.root);
+      else if (chosen === "Keys") panel.replaceChildren(keys.root);
       else panel.replaceChildren();
       void refresh();
     },
@@ -90,7 +99,11 @@ export function createOperationsPage({ api, onConnection, onRefusedKey }: Operat
     },
     async Keys() {
       const reply = await api.keys();
-      return () => draw(reply, drawKeys);
+      return () => {
+        const text = JSON.stringify(reply);
+        if (text !== drawn) keys.draw(reply);
+        drawn = text;
+      };
     },
     async Disk() {
       const reply = await api.disk();
@@ -138,7 +151,8 @@ export function createOperationsPage({ api, onConnection, onRefusedKey }: Operat
       drawn = "";
       if (!now) {
         reviews.clear();
-        if (chosen !== "Review" && chosen !== "Job") panel.replaceChildren();
+        keys.clear();
+        if (chosen !== "Review" && chosen !== "Job" && chosen !== "Keys") panel.replaceChildren();
       }
       void refresh();
     },
