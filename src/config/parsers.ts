@@ -132,7 +132,9 @@ function isNetwork(entry: string): boolean {
   const [address = "", bits, ...others] = entry.split("/");
   const family = address.includes("%") ? 0 : isIP(address);
   if (family === 0 || others.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+  // Whoever trusts everybody lets every client choose its address.
+  const isWithin = (value: number): boolean => value >= 1 && value <= (family === 4 ? 32 : 128);
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && isWithin(Number(bits)));
 }
 
 /** What an edit costs: an amount per image, or per million pixels. */
