@@ -2,9 +2,11 @@
  * Takes a picture of every state of the playground, at each width, light and dark: `npm run screenshots`, or only of the
  * states whose names follow. Needs Chromium.
  */
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { promisify } from "node:util";
 import { inRepository } from "../../tools/paths.ts";
 import { SERVE, Server } from "../../tools/server.ts";
 import { launch } from "../chromium.ts";
@@ -22,12 +24,13 @@ const server = await Server.start({
   settings: { RETOUCH_DATA_DIR: data, RETOUCH_PRICE: "0.03/megapixel" },
   signal: stop.signal,
 });
+const operatorKey = await makeOperatorKey(data);
 const browser = await launch();
 try {
   for (const state of states) {
     const context = await browser.newContext({ viewport: { width: WIDTHS[0], height: HEIGHT } });
     const page = await context.newPage();
-    await openState(page, server, state);
+    await openState(page, { address: server.address, key: server.key, operatorKey }, state);
     for (const width of WIDTHS) {
       for (const colorScheme of SCHEMES) {
         await page.setViewportSize({ width, height: HEIGHT });
@@ -48,4 +51,12 @@ try {
   await browser.close();
   await server.stop();
   await rm(data, { recursive: true, force: true });
+}
+
+/** As an operator makes one, while the server runs. */
+async function makeOperatorKey(folder: string): Promise<string> {
+  const program = inRepository("bin", "retouch.js");
+  const args = ["keys", "create", "night shift", "--operator", "--json", "--data-dir", folder];
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args]);
+  return (JSON.parse(stdout) as { key: string }).key;
 }

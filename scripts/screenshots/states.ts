@@ -2,11 +2,14 @@
 import path from "node:path";
 import type { Page, Route } from "playwright-core";
 import { inRepository } from "../../tools/paths.ts";
+import { OPERATOR_STATES } from "./operator-states.ts";
 
 export interface State {
   name: string;
   /** @default true */
   hasKey?: boolean;
+  /** Whether that is an operator's. @default false */
+  isOperator?: boolean;
   /** What the page is opened with, before anything is done; the server's answers may be replaced. */
   prepare?(page: Page): Promise<unknown>;
   reach(page: Page): Promise<void>;
@@ -278,6 +281,7 @@ export const STATES: readonly State[] = [
       await page.locator("tfoot").waitFor();
     },
   },
+  ...OPERATOR_STATES,
 ];
 
 export const WIDTHS = [1440, 1280, 375] as const;
@@ -286,11 +290,11 @@ export const SCHEMES = ["light", "dark"] as const;
 /** Opens the page of a server in a profile of its own, in a state. */
 export async function openState(
   page: Page,
-  { address, key }: { address: string; key: string },
-  { hasKey = true, prepare, reach }: State,
+  { address, key, operatorKey }: { address: string; key: string; operatorKey: string },
+  { hasKey = true, isOperator = false, prepare, reach }: State,
 ): Promise<void> {
   await prepare?.(page);
-  await page.goto(hasKey ? `${address}/#key=${key}` : address);
+  await page.goto(hasKey ? `${address}/#key=${isOperator ? operatorKey : key}` : address);
   await reach(page);
 }
 

@@ -8,6 +8,7 @@ import { expectAccessible, visit } from "./browser.ts";
 
 let browser: Browser;
 let server: TestService;
+let operatorKey: string;
 beforeAll(async () => {
   browser = await launch();
   server = await startTestService({
@@ -15,6 +16,7 @@ beforeAll(async () => {
     engine: realEngine,
     settings: { RETOUCH_PRICE: "0.03/megapixel" },
   });
+  operatorKey = (await server.service.keys.create("night shift", { isOperator: true })).key;
 });
 afterAll(async () => {
   await browser?.close();
@@ -26,7 +28,7 @@ describe("the playground", () => {
     "fits and can be read: %s",
     async (_, state) => {
       const { page } = await visit(browser, "about:blank");
-      await openState(page, { address: server.address, key: KEY }, state);
+      await openState(page, { address: server.address, key: KEY, operatorKey }, state);
       for (const width of WIDTHS) {
         await page.setViewportSize({ width, height: 900 });
         for (const colorScheme of SCHEMES) {
