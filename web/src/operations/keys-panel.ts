@@ -129,7 +129,8 @@ function revokeButton(
   const cell = element("div", { class: "actions" });
   const ask = element("button", { type: "button", class: "link" }, "Revoke");
   ask.setAttribute("aria-label", `Revoke ${key.name}`);
-  const confirm = element("button", { type: "button", class: "primary" }, `Revoke ${key.name} for good`);
+  const confirm = element("button", { type: "button", class: "primary" }, "Revoke for good");
+  confirm.setAttribute("aria-label", `Revoke ${key.name} for good`);
   const keep = element("button", { type: "button" }, "Keep");
   ask.addEventListener("click", () => {
     cell.replaceChildren(confirm, keep);

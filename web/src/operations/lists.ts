@@ -82,6 +82,8 @@ export function drawKeys({ keys, limits }: KeysReply, action: (key: KeyRow) => H
           name: "State",
           cell: ({ revokedAt, isOperator }) => (revokedAt ? "revoked" : isOperator ? "operator" : "client"),
         },
+        // Near the name: on a phone, the end of the row is out of sight.
+        { name: "Change", cell: (key) => (key.revokedAt ? "" : action(key)) },
         { name: "Last use", cell: ({ lastUsedAt }) => (lastUsedAt ? timeOf(lastUsedAt) : "never") },
         { name: "Stored", cell: ({ storedBytes }) => bytesText(storedBytes), isNumber: true },
         { name: "Edits", cell: ({ completed }) => String(completed), isNumber: true },
@@ -92,7 +94,6 @@ export function drawKeys({ keys, limits }: KeysReply, action: (key: KeyRow) => H
           cell: ({ safetyThreshold }) => (safetyThreshold === undefined ? "as set" : String(safetyThreshold)),
           isNumber: true,
         },
-        { name: "Change", cell: (key) => (key.revokedAt ? "" : action(key)) },
       ],
       keys,
       "There are no keys.",
