@@ -110,6 +110,36 @@ describe("the Black Forest Labs provider", () => {
     createBlackForestLabs({ apiKey, baseURL: `${server.address}/bfl/v1`, pollIntervalMillis: 100 });
   const steps = { steps: 4 };
 
+  it("fails, and does not poll on, where the safety check refused the result", async () => {
+    // Every picture is flagged.
+    const strict = await serve({ RETOUCH_SAFETY_THRESHOLD: "0" });
+    try {
+      await untilReady(strict);
+      const { key: apiKey, address } = strict;
+      const options = {
+        apiKey,
+        baseURL: `${address}/bfl/v1`,
+        pollIntervalMillis: 100,
+        pollTimeoutMillis: 60_000,
+      };
+      const failed = await generateImage({
+        model: createBlackForestLabs(options).image("flux-kontext-pro"),
+        prompt: { text: PROMPT, images: [bird] },
+        maxRetries: 0,
+        providerOptions: { blackForestLabs: steps },
+      }).catch((error: unknown) => String(error));
+      // The status is none that the provider knows, which ends its wait at once.
+      expect(failed).toBe("AI_APICallError: Invalid JSON response");
+      const [{ status, error }] = (await strict.call("/requests")).body.requests;
+      expect([status, error]).toEqual([
+        "FAILED",
+        expect.stringContaining("The safety checker refused the result"),
+      ]);
+    } finally {
+      await strict.end("SIGTERM");
+    }
+  });
+
   it("queues with x-key, polls polling_url and downloads the sample", async () => {
     const { image, providerMetadata } = await generateImage({
       model: provider().image("flux-kontext-pro"),
