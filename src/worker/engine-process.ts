@@ -74,6 +74,7 @@ interface Running {
 /** An answer of the process about one request. */
 type AnswerAbout = Extract<EngineAnswer, { id: string }>;
 
+const MAX_LISTENERS = 32;
 const CHECK_TIMEOUT_MS = 20_000;
 const MAX_LOGGED_CHARACTERS = 2000;
 
@@ -111,6 +112,8 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     makeNice(child);
+    // Each edit that runs together with others, and each download beside them, hears its answers.
+    child.setMaxListeners(MAX_LISTENERS);
     const own: Running = { child, isEnding: false };
     running = own;
     // Only native code writes to stderr, such as a runtime that runs out of memory.
