@@ -76,10 +76,11 @@ function inputsOf(
   }
   const tokens = (cells / 2) ** 2;
   const rotary = numbers(1, t5Length + 2 * tokens, flux.headSize / 2);
+  const width = flux.numHeads * flux.headSize;
   return {
     latents: numbers(1, tokens, flux.inChannels),
-    referenceLatents: numbers(1, tokens, flux.inChannels),
-    promptEmbeds: numbers(1, t5Length, flux.promptSize),
+    referenceStates: numbers(1, tokens, width),
+    textStates: numbers(1, t5Length, width),
     modulation: numbers(1, 1, modulationSize(flux)),
     rotaryCos: rotary,
     rotarySin: rotary,

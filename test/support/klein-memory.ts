@@ -78,9 +78,10 @@ function inputs(): Record<string, Tensor> {
   const latents = numbers(tokens, config.inChannels);
   const modulation = numbers(flux2ModulationSize(config));
   if (name === "references") return { referenceLatents: latents, modulation, ...rotary(tokens) };
-  const common = { latents, promptEmbeds: numbers(numText, config.promptSize), modulation };
+  const common = { latents, textStates: numbers(numText, widthOf(config)), modulation };
   if (name === "transformer") {
-    return { ...common, referenceLatents: latents, ...rotary(numText + 2 * tokens) };
+    const referenceStates = numbers(tokens, widthOf(config));
+    return { ...common, referenceStates, ...rotary(numText + 2 * tokens) };
   }
   const kept = referenceNames(config).flatMap(({ key, value }) =>
     [key, value].map((each) => [each, numbers(tokens, widthOf(config))] as const),
