@@ -161,7 +161,7 @@ describe("the operations", () => {
     await row.getByRole("button", { name: "Revoke a new shop" }).click();
     // The question stays, although the list is read anew.
     await page.waitForTimeout(6000);
-    await row.getByRole("button", { name: "Revoke a new shop for good" }).click();
+    await row.getByRole("button", { name: "Revoke for good: a new shop" }).click();
     await page.getByRole("row", { name: /^a new shop .* revoked / }).waitFor();
     expect((await server.call("/health", { key: key! })).status).toBe(401);
     expect(complaints).toEqual([]);
@@ -173,7 +173,7 @@ describe("the operations", () => {
     await choose(page, "Keys");
     const own = page.getByRole("row", { name: /^night shift / });
     await own.getByRole("button", { name: "Revoke night shift" }).click();
-    await own.getByRole("button", { name: "Revoke night shift for good" }).click();
+    await own.getByRole("button", { name: "Revoke for good: night shift" }).click();
     await page.getByText("A key cannot revoke itself.").waitFor();
     await page.getByLabel("Name", { exact: true }).fill("two\u200elines");
     await page.route("**/operator/keys", (route) =>

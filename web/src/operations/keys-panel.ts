@@ -130,7 +130,7 @@ function revokeButton(
   const ask = element("button", { type: "button", class: "link" }, "Revoke");
   ask.setAttribute("aria-label", `Revoke ${key.name}`);
   const confirm = element("button", { type: "button", class: "primary" }, "Revoke for good");
-  confirm.setAttribute("aria-label", `Revoke ${key.name} for good`);
+  confirm.setAttribute("aria-label", `Revoke for good: ${key.name}`);
   const keep = element("button", { type: "button" }, "Keep");
   ask.addEventListener("click", () => {
     cell.replaceChildren(confirm, keep);
