@@ -237,7 +237,7 @@ export function createFakeOperator(): OperatorDependencies {
         webhookSecret: "whsec_made",
         record: { id: "key_0123456789abcdef", name, prefix: "rt_ma", createdAt: new Date(0) },
       }),
-      revoke: async () => false,
+      revoke: async () => true,
     },
     disk: async () => ({ freeBytes: 1, totalBytes: 2, keptFreeBytes: 0 }),
   };

@@ -72,21 +72,23 @@ describe("the seconds of an edit", () => {
   });
 
   it("include every run, and every byte that travels", () => {
-    // Text, encoder, modulation, four steps, decoder.
-    expect(kleinSeconds({ runSeconds: 1 })).toBe(8);
-    // The text's embeddings, 512 tokens of 7,680 numbers, come back once and go up with each step.
+    // Text, encoder, modulation, embedders, four steps, decoder.
+    expect(kleinSeconds({ runSeconds: 1 })).toBe(9);
+    // The text's embeddings, 512 tokens of 7,680 numbers, come back once and go up once; embedded, they and 1,024 tokens of the
+    // image have 3,072 numbers each, come back once, and go up with each step.
     const text = (512 * 7680 * 4) / 1e9;
+    const states = ((512 + 1024) * 3072 * 4) / 1e9;
     const [up, down] = [kleinSeconds({ upBytes: 1e9 }), kleinSeconds({ downBytes: 1e9 })];
-    expect(down).toBeGreaterThan(text);
-    expect(down).toBeLessThan(1.5 * text);
-    expect(up).toBeGreaterThan(4 * text);
+    expect(down).toBeGreaterThan(text + states);
+    expect(down).toBeLessThan(1.5 * (text + states));
+    expect(up).toBeGreaterThan(text + 4 * states);
     // Where they stay on the device, only 1,024 tokens of 128 numbers go up with each further step, as they come back.
     const held = { holdsTensors: true };
     const longer = { ...KLEIN, numSteps: KLEIN.numSteps + 10 };
     const steps = (10 * 1024 * 128 * 4) / 1e9;
     const once = kleinSeconds({ upBytes: 1e9 }, held);
     expect(once).toBeGreaterThan(text);
-    expect(once).toBeLessThan(2 * text);
+    expect(once).toBeLessThan(1.5 * (text + states));
     expect(kleinSeconds({ upBytes: 1e9 }, held, longer) - once).toBeCloseTo(steps, 3);
     const back = kleinSeconds({ downBytes: 1e9 }, held);
     expect(kleinSeconds({ downBytes: 1e9 }, held, longer) - back).toBeCloseTo(steps, 3);

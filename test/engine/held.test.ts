@@ -88,8 +88,8 @@ it("lists a network's adapters once an edit", async () => {
   const inputsOf = vi.spyOn(AdapterInputs.prototype, "inputsOf");
   const engine = await open("checkpoints/plain", { ink: path.join(fixtures, "loras", "peft.safetensors") });
   await engine.edit({ ...request, loras: [{ name: "ink" }] });
-  // CLIP, modulation and transformer; the next edit begins anew.
-  expect(inputsOf).toHaveBeenCalledTimes(3);
+  // CLIP, modulation, embedders and transformer; the next edit begins anew.
+  expect(inputsOf).toHaveBeenCalledTimes(4);
   await engine.edit({ ...request, loras: [{ name: "ink" }] });
-  expect(inputsOf.mock.calls.length).toBeGreaterThan(4);
+  expect(inputsOf.mock.calls.length).toBeGreaterThan(5);
 });

@@ -119,7 +119,7 @@ function complete(path: string, method: string, operation: Operation, context: E
   if (family === undefined) throw new Error(`${path} belongs to no family of operations.`);
   operation.tags = [family.name];
   operation.operationId = `${method}${path.replaceAll(/[^a-z0-9]+/gi, "-").replace(/-$/, "")}`;
-  const examples = examplesOf(route, context);
+  const examples = examplesOf(method, route, context);
   for (const parameter of operation.parameters ?? []) {
     const example = examples.parameters?.[parameter.name];
     if (example !== undefined) parameter.example = example;

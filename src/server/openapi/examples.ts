@@ -12,11 +12,13 @@ const SUBMITTED_AT = "2026-11-30T09:15:00.000Z";
 const ENDED_AT = "2026-11-30T09:15:01.130Z";
 
 /**
+ * @param method in lower case; those of one route may have examples of their own
  * @param route without `/v2` and the endpoint's name, such as `/run` or `/v1/models`
  * @returns nothing for a route without examples
  */
-export function examplesOf(route: string, context: ExampleContext): OperationExamples {
-  return tableOf(context)[route] ?? {};
+export function examplesOf(method: string, route: string, context: ExampleContext): OperationExamples {
+  const table = tableOf(context);
+  return table[`${method} ${route}`] ?? table[route] ?? {};
 }
 
 function tableOf({ server, endpointId }: ExampleContext): Readonly<Record<string, OperationExamples>> {

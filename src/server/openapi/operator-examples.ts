@@ -3,6 +3,7 @@ import type { OperationExamples } from "./operation-examples.ts";
 
 const JOB_ID = "6fd3d0f1-3f7c-4d0c-9a56-0d1bfa0c9d1e-u1";
 const KEY_ID = "f3a1";
+const MADE_KEY_ID = "key_3f9a1c0b7d52e846";
 const ENDPOINT = "black-forest-labs-flux-1-kontext-dev";
 const [BEGAN, ENDED, UNTIL] = [
   "2026-11-30T09:15:00.000Z",
@@ -48,6 +49,21 @@ export const OPERATOR_EXAMPLES: Readonly<Record<string, OperationExamples>> = {
         statusCalls: 2000,
       },
     },
+  },
+  "post /operator/keys": {
+    body: { name: "shop", safetyThreshold: 0.4 },
+    answer: {
+      id: MADE_KEY_ID,
+      name: "shop",
+      prefix: "rtk_8Yq2",
+      safetyThreshold: 0.4,
+      key: "rtk_8Yq2mXl2Zb3cYd4eWf5gVh6iUj7k",
+      webhookSecret: "whsec_d1Q20RCxvcYpoARliTNtjUko9h7o6Bx2",
+    },
+  },
+  "/operator/keys/{id}/revoke": {
+    parameters: { id: MADE_KEY_ID },
+    answer: { id: MADE_KEY_ID, revoked: true },
   },
   "/operator/queue": {
     answer: {
