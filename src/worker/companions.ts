@@ -1,11 +1,11 @@
 /** Which jobs a worker runs together with one that it has taken (dynamic batching). */
-import { setTimeout as delay } from "node:timers/promises";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { LikeOptions, WorkQueue } from "../jobs/contracts.ts";
 import { estimateJobMs } from "../jobs/estimate.ts";
 import type { ClaimedJob } from "../jobs/job.ts";
 import { likenessOf } from "../jobs/likeness.ts";
 import { LIMIT_FACTOR } from "./speed.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 /** How long a job that waits for nobody may be kept, milliseconds: as long as it takes to see that there is no other. */
 const MOST_LOOK_MS = 20;
@@ -36,13 +36,13 @@ export function createCompanions(
 
   async function isWaiting(job: ClaimedJob, options: LikeOptions): Promise<boolean> {
     const looking = queue.isLikeNext(job, options).catch(() => false);
-    return (await inTime(looking, MOST_LOOK_MS)) ?? false;
+    return (await untilAborted(looking, AbortSignal.timeout(MOST_LOOK_MS))) ?? false;
   }
 
   /** What comes too late is given back, to the place that it had. */
   async function claim(job: ClaimedJob, options: LikeOptions): Promise<ClaimedJob | undefined> {
     const claiming = queue.claimLike(job, options).catch(() => undefined);
-    const companion = await inTime(claiming, MOST_CLAIM_MS);
+    const companion = await untilAborted(claiming, AbortSignal.timeout(MOST_CLAIM_MS));
     if (companion === undefined) {
       void claiming.then((late) => late && queue.handBack(late, workerId).catch(() => {}));
     }
@@ -73,13 +73,4 @@ export function createCompanions(
       if (worth.size > MAX_KINDS) worth.delete(worth.keys().next().value!);
     },
   };
-}
-
-/** What `work` gives, or undefined once `ms` are over; the work itself goes on. */
-async function inTime<Result>(work: Promise<Result>, ms: number): Promise<Result | undefined> {
-  const patience = new AbortController();
-  const late = delay(ms, undefined, { signal: patience.signal }).catch(() => undefined);
-  const result = await Promise.race([work, late]);
-  patience.abort();
-  return result;
 }

@@ -58,8 +58,10 @@ export class Batches {
     this.speeds = new BatchSpeeds({ isForced: choice !== "auto" });
     this.#file = once(async () => {
       if (options === undefined) return undefined;
-      const of = await describe(options);
-      const file = batchFile(options.cacheFolder, of);
+      const { cacheFolder, digest, arithmetic, threads } = options;
+      const machine = await describeMachine(threads);
+      const of = { checkpoint: await digest(), arithmetic, machine };
+      const file = batchFile(cacheFolder, of);
       this.speeds.learn((await readBatches(file))?.shapes ?? []);
       return { file, of };
     });
@@ -114,10 +116,11 @@ export interface KeptBatches extends BatchesOf {
   shapes: ShapeSpeeds[];
 }
 
-async function describe({ digest, threads, arithmetic }: BatchFileOptions): Promise<BatchesOf> {
+/** @param threads of the engine; 0 for one a core */
+async function describeMachine(threads: number): Promise<string> {
   const { model, instructionSets = [], logicalCores } = await readProcessor();
-  const machine = [model, instructionSets, logicalCores, process.arch, threads, await runtimeVersion()];
-  return { checkpoint: await digest(), arithmetic, machine: JSON.stringify(machine) };
+  const parts = [model, instructionSets, logicalCores, process.arch, threads, await runtimeVersion()];
+  return JSON.stringify(parts);
 }
 
 const folderOf = (cacheFolder: string): string => path.join(cacheFolder, "batches");
@@ -144,12 +147,7 @@ export function parseBatches(bytes: Uint8Array): KeptBatches | undefined {
 
 /** What was found on this machine, whose engines took one thread a core, for one checkpoint, in each arithmetic. */
 export async function keptBatches(cacheFolder: string, checkpoint: string): Promise<readonly KeptBatches[]> {
-  const { machine } = await describe({
-    cacheFolder,
-    digest: () => Promise.resolve(checkpoint),
-    threads: 0,
-    arithmetic: "",
-  });
+  const machine = await describeMachine(0);
   const names = await readdir(folderOf(cacheFolder)).catch(() => []);
   const read = names
     .filter((name) => name.endsWith(".json"))
