@@ -21,9 +21,11 @@ import { fluxModulation, modulationSize } from "../../models/transformers/flux-m
 import { fluxEmbedders, fluxTransformer } from "../../models/transformers/flux.ts";
 import {
   decoderComponent,
+  embeddersComponent,
   encoderComponent,
   passesOf,
   pixelsOf,
+  stateBytes,
   TRIAL_TOKENS,
 } from "../shared/components.ts";
 import { clipLoraName } from "./lora-targets.ts";
@@ -47,20 +49,25 @@ const TRANSFORMER_ROWS = 17;
 /** Plans from configurations alone. */
 export function planKontext(configs: KontextConfigs): ModelPlan {
   const { flux, autoencoder } = configs;
+  const width = flux.numHeads * flux.headSize;
   return {
     components: [
       clipComponent(configs),
       t5Component(configs),
       encoderComponent(autoencoder, (weights) => autoencoderEncoder(autoencoder, weights)),
       modulationComponent(flux),
-      embeddersComponent(configs),
+      embeddersComponent(width, (edit) => embeddedOf(configs, edit), {
+        build: (weights) => fluxEmbedders(flux, weights, { textLength: "text" }),
+        trial: embeddersTrial(flux),
+      }),
       transformerComponent(configs),
       decoderComponent(autoencoder, autoencoder.scaleFactor, (weights) =>
         autoencoderDecoder(autoencoder, weights),
       ),
     ],
     native: nativeScale(autoencoder),
-    heldBytes: (edit) => passesOf(edit) * (modulationBytes(flux, edit) + stateBytes(configs, edit)),
+    heldBytes: (edit) =>
+      passesOf(edit) * (modulationBytes(flux, edit) + stateBytes(embeddedOf(configs, edit), width)),
   };
 }
 
@@ -128,25 +135,6 @@ function modulationComponent(flux: FluxConfig): ComponentDefinition {
   };
 }
 
-function embeddersComponent(configs: KontextConfigs): ComponentDefinition {
-  const { flux } = configs;
-  return {
-    name: "embedders",
-    weights: "transformer",
-    folder: "transformer",
-    build: (weights) => fluxEmbedders(flux, weights, { textLength: "text" }),
-    isAdaptable: true,
-    areOutputsHeld: true,
-    leastPrecision: "int4",
-    workingBytes: (edit) => 2 * stateBytes(configs, edit),
-    runs(edit) {
-      const { text, reference } = tokensOf(configs, edit);
-      return [{ times: passesOf(edit), dims: { text, reference } }];
-    },
-    trial: embeddersTrial(flux),
-  };
-}
-
 function transformerComponent(configs: KontextConfigs): ComponentDefinition {
   const { flux } = configs;
   return {
@@ -186,11 +174,10 @@ const tokensOf = (
   reference: references.reduce((sum, size) => sum + cellsOf(size, autoencoder) / 4, 0),
 });
 
-/** Bytes of text and references, embedded, for one pass. */
-function stateBytes(configs: KontextConfigs, edit: EditExtent): number {
+/** Those that are embedded once an edit. */
+function embeddedOf(configs: KontextConfigs, edit: EditExtent): Record<"text" | "reference", number> {
   const { text, reference } = tokensOf(configs, edit);
-  const { numHeads, headSize } = configs.flux;
-  return (text + reference) * numHeads * headSize * FLOAT;
+  return { text, reference };
 }
 
 /** Bytes for one pass. */

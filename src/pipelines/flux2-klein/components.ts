@@ -26,9 +26,11 @@ import { flux2CachedTransformer, flux2References } from "../../models/transforme
 import { flux2Embedders, flux2Transformer } from "../../models/transformers/flux2.ts";
 import {
   decoderComponent,
+  embeddersComponent,
   encoderComponent,
   passesOf,
   pixelsOf,
+  stateBytes,
   TRIAL_TOKENS,
 } from "../shared/components.ts";
 import { IMAGES } from "./images.ts";
@@ -69,13 +71,18 @@ export const UNDISTILLED_STEPS = 50;
 /** Plans from configurations alone. */
 export function planKlein(configs: KleinConfigs): ModelPlan {
   const { autoencoder, transformer, areReferencesKept } = configs;
+  const hasReferences = !areReferencesKept;
+  const width = widthOf(transformer);
   return {
     components: [
       qwen3Component(configs),
       encoderComponent(autoencoder, (weights) => flux2AutoencoderEncoder(autoencoder, weights)),
       modulationComponent(configs),
       ...(areReferencesKept ? [referencesComponent(configs)] : []),
-      embeddersComponent(configs),
+      embeddersComponent(width, (edit) => embeddedOf(configs, edit), {
+        build: (weights) => flux2Embedders(transformer, weights, { textLength: "text", hasReferences }),
+        trial: embeddersTrial(transformer, hasReferences),
+      }),
       transformerComponent(configs),
       decoderComponent(autoencoder, PATCH_SIDE * autoencoder.scaleFactor, (weights) =>
         flux2AutoencoderDecoder(autoencoder, weights),
@@ -87,7 +94,7 @@ export function planKlein(configs: KleinConfigs): ModelPlan {
     images: IMAGES,
     heldBytes: (edit) =>
       modulationBytes(transformer, edit) +
-      passesOf(edit) * stateBytes(configs, edit) +
+      passesOf(edit) * stateBytes(embeddedOf(configs, edit), width) +
       (areReferencesKept ? keptBytes(configs, edit) : 0),
   };
 }
@@ -156,26 +163,6 @@ function referencesComponent(configs: KleinConfigs): ComponentDefinition {
   };
 }
 
-function embeddersComponent(configs: KleinConfigs): ComponentDefinition {
-  const { transformer, areReferencesKept } = configs;
-  const hasReferences = !areReferencesKept;
-  return {
-    name: "embedders",
-    weights: "transformer",
-    folder: "transformer",
-    build: (weights) => flux2Embedders(transformer, weights, { textLength: "text", hasReferences }),
-    isAdaptable: true,
-    areOutputsHeld: true,
-    leastPrecision: "int4",
-    workingBytes: (edit) => 2 * stateBytes(configs, edit),
-    runs(edit) {
-      const { text, reference } = tokensOf(configs, edit);
-      return [{ times: passesOf(edit), dims: hasReferences ? { text, reference } : { text } }];
-    },
-    trial: embeddersTrial(transformer, hasReferences),
-  };
-}
-
 function transformerComponent(configs: KleinConfigs): ComponentDefinition {
   const { transformer, areReferencesKept } = configs;
   const buildWith = areReferencesKept ? flux2CachedTransformer : flux2Transformer;
@@ -227,11 +214,10 @@ function tokensOf(
 const blockBytes = (config: Flux2Config, tokens: number): number =>
   (TRANSFORMER_ROWS + TRANSFORMER_MLP_ROWS * config.mlpRatio) * tokens * widthOf(config) * FLOAT;
 
-/** Text, and references unless their keys and values are kept, embedded, for one pass. */
-function stateBytes(configs: KleinConfigs, edit: EditExtent): number {
+/** Those that are embedded once an edit: references only where their keys and values are not kept. */
+function embeddedOf(configs: KleinConfigs, edit: EditExtent): Record<string, number> {
   const { text, reference } = tokensOf(configs, edit);
-  const tokens = text + (configs.areReferencesKept ? 0 : reference);
-  return tokens * widthOf(configs.transformer) * FLOAT;
+  return configs.areReferencesKept ? { text } : { text, reference };
 }
 
 /** The keys and values of every block. */

@@ -60,6 +60,36 @@ export function decoderComponent(
   };
 }
 
+const FLOAT = 4;
+
+/** Bytes of embedded tokens, float32, for one pass. @param tokens their numbers, by the names of the graph */
+export const stateBytes = (tokens: Readonly<Record<string, number>>, width: number): number =>
+  Object.values(tokens).reduce((sum, count) => sum + count, 0) * width * FLOAT;
+
+/**
+ * What embeds the tokens that are the same in every step of an edit, with weights of the transformer.
+ * @param width of the transformer's blocks
+ * @param tokensOf the tokens that it embeds, by the names of the graph
+ */
+export function embeddersComponent(
+  width: number,
+  tokensOf: (edit: EditExtent) => Readonly<Record<string, number>>,
+  { build, trial }: Required<Pick<ComponentDefinition, "build" | "trial">>,
+): ComponentDefinition {
+  return {
+    name: "embedders",
+    weights: "transformer",
+    folder: "transformer",
+    build,
+    isAdaptable: true,
+    areOutputsHeld: true,
+    leastPrecision: "int4",
+    workingBytes: (edit) => 2 * stateBytes(tokensOf(edit), width),
+    runs: (edit) => [{ times: passesOf(edit), dims: tokensOf(edit) }],
+    trial,
+  };
+}
+
 /** Latent cells of the image that a half is tried on: few, and more than the rows of one tile of attention. */
 const TRIAL_CELLS = { width: 8, height: 10 } as const;
 
