@@ -72,51 +72,41 @@ export function createOperationsPage({ api, onConnection, onRefusedKey }: Operat
     tabs.buttons[index]!.focus();
   }
 
-  /** Draws parts of the panel, unless they are there. */
-  function draw<Reply>(reply: Reply, parts: (reply: Reply) => HTMLElement[]): void {
-    const text = JSON.stringify(reply);
+  /** Shows a reply, unless it is what is there. */
+  function show<Reply>(reply: Reply, draw: (reply: Reply) => void): void {
+    const text = JSON.stringify(reply) ?? "none";
     if (text === drawn) return;
     drawn = text;
-    panel.replaceChildren(...parts(reply));
+    draw(reply);
   }
+  const fill = <Reply>(reply: Reply, parts: (reply: Reply) => HTMLElement[]): void =>
+    show(reply, () => panel.replaceChildren(...parts(reply)));
 
   const SHOWING: Readonly<Record<Name, () => Promise<() => void>>> = {
     async Review() {
       const [held, { entries }] = await Promise.all([api.reviews(), api.log()]);
-      return () => {
-        const text = JSON.stringify([held, entries]);
-        if (text !== drawn) reviews.draw(held, entries);
-        drawn = text;
-      };
+      return () => show([held, entries] as const, (news) => reviews.draw(...news));
     },
     async Queue() {
       const reply = await api.queue();
-      return () => draw(reply, drawQueue);
+      return () => fill(reply, drawQueue);
     },
     async Workers() {
       const reply = await api.workers();
-      return () => draw(reply, (workers) => drawWorkers(workers, openJob));
+      return () => fill(reply, (workers) => drawWorkers(workers, openJob));
     },
     async Keys() {
       const reply = await api.keys();
-      return () => {
-        const text = JSON.stringify(reply);
-        if (text !== drawn) keys.draw(reply);
-        drawn = text;
-      };
+      return () => show(reply, keys.draw);
     },
     async Disk() {
       const reply = await api.disk();
-      return () => draw(reply, drawDisk);
+      return () => fill(reply, drawDisk);
     },
     async Job() {
       const id = job.id();
       const found = id === "" ? undefined : await api.job(id).catch(missing);
-      return () => {
-        const text = JSON.stringify(found) ?? "none";
-        if (text !== drawn) job.draw(found);
-        drawn = text;
-      };
+      return () => show(found, job.draw);
     },
   };
 
@@ -126,10 +116,10 @@ export function createOperationsPage({ api, onConnection, onRefusedKey }: Operat
     if (!isOperator) return;
     const wanted = chosen;
     try {
-      const show = await SHOWING[wanted]();
+      const shown = await SHOWING[wanted]();
       onConnection(true);
       // Another tab may have been chosen meanwhile.
-      if (wanted === chosen && isShown) show();
+      if (wanted === chosen && isShown) shown();
     } catch (error) {
       if (error instanceof UnreachableError) onConnection(false);
       else if (error instanceof ApiError && error.status === 401) onRefusedKey();
